@@ -1,0 +1,27 @@
+import type { KestraCredential } from '../config.ts';
+import type { Grant } from './grant.ts';
+
+/** Who is calling, and what makes the server believe it. */
+export interface Principal {
+  /** Unique and stable: for audit and limits. */
+  readonly key: string;
+  /** For people to read. */
+  readonly name: string;
+  /** How the caller was recognised, in words. */
+  readonly signedInBy: string;
+  readonly roles: readonly { readonly name: string; readonly from: string }[];
+  readonly grants: readonly Grant[];
+}
+
+/** How this caller gets a Kestra credential into this server: never through the chat. */
+export type Registration =
+  | { readonly by: 'environment'; readonly variables: readonly string[] }
+  | { readonly by: 'page'; readonly url: string };
+
+/** The port through which the layers and the account tools reach who the caller is and what credential is used for them. */
+export interface Session {
+  readonly principal: Principal;
+  readonly registration: Registration;
+  /** The caller's own Kestra credential, or none. */
+  credential(): Promise<KestraCredential | undefined>;
+}
