@@ -1,0 +1,146 @@
+import createClient from 'openapi-fetch';
+import type { Response } from 'undici';
+import type { KestraConfig, KestraCredential } from '../config.ts';
+import type { Log } from '../log.ts';
+import { speak } from './dialect.ts';
+import { breakdown, KestraError, refusal } from './failure.ts';
+import { type Route, routes } from './generated/routes.ts';
+import type { paths } from './generated/schema-2.0.d.ts';
+import { createInstanceReader, freshForReads, freshForWrites, type Instance } from './instance.ts';
+import type { Call, Invoke, OperationId } from './operation.ts';
+import { buildPath } from './path.ts';
+import { serializeQuery } from './query.ts';
+import { readReply } from './reply.ts';
+import { openTransport, retryAfterSeconds, type Transport } from './transport.ts';
+
+/** On whose behalf calls are made. */
+export interface Caller {
+  readonly credential: KestraCredential;
+  /** Aborted when the caller gives up: the call then throws `cancelled`. */
+  readonly signal?: AbortSignal;
+  /** Told of every answer, for the audit. */
+  readonly onAnswer?: (operation: OperationId, status: number | undefined) => void;
+}
+
+/** One Kestra server. */
+export interface Kestra {
+  /** The operations, called with this caller's credential. */
+  as(caller: Caller): Invoke;
+  /** What the server is, at most a minute old. @throws KestraError */
+  instance(credential?: KestraCredential): Promise<Instance>;
+  readonly tenant: string;
+  close(): Promise<void>;
+}
+
+export const connectKestra = (config: KestraConfig, log: Log): Kestra => {
+  let opened: Promise<Transport> | undefined;
+  const transport = () => {
+    opened ??= openTransport(config);
+    return opened;
+  };
+  const reader = createInstanceReader(config, transport, log);
+
+  const request = async (
+    route: Route,
+    path: string,
+    call: { query?: Readonly<Record<string, unknown>>; body?: unknown },
+    caller: Caller,
+  ) => {
+    const { undici, send } = await transport();
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(new DOMException('no answer in time', 'TimeoutError')), config.timeoutMs);
+    const signal = caller.signal ? AbortSignal.any([caller.signal, deadline.signal]) : deadline.signal;
+    const client = createClient<paths>({
+      baseUrl: config.url,
+      Request: undici.Request as never,
+      fetch: send as never,
+      querySerializer: serializeQuery,
+    });
+    try {
+      // The one cast at the client: `tool()` has checked the call against the operation, and the route is this server's, not the typed one.
+      const { error, response } = await (client.request as Untyped)(route.method, path, {
+        params: { query: call.query ?? {} },
+        ...(route.body && { body: call.body ?? {}, bodySerializer: encoders(undici)[route.body] }),
+        headers: { authorization: authorizationOf(caller.credential), accept: accepted(route), 'content-type': contentType(route) },
+        redirect: 'manual',
+        parseAs: 'stream',
+        signal,
+      });
+      if (!response.ok) throw refusal(response.status, error, retryAfterSeconds(response.headers.get('retry-after')));
+      return await readReply(response, route.reply);
+    } catch (thrown) {
+      throw breakdown(thrown, caller.signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  return {
+    as: (caller) => async (id, call) => {
+      const reads = (routes[id]['2.0'] ?? routes[id]['1.3'])?.method === 'get';
+      const instance = await reader.read(authorizationOf(caller.credential), reads ? freshForReads : freshForWrites);
+      const spoken = speak(instance.line, id, call as Call<OperationId>);
+      const route = routes[spoken.operation][instance.line];
+      if (!route || (route.edition === 'ee' && instance.edition === 'OSS')) throw notOnThisServer(instance, route);
+      const values = { ...spoken.call.path, tenant: config.tenant };
+      const paths = [route.path, ...(route.elsewhere ? [route.elsewhere] : [])].map((path) =>
+        buildPath(instance.line, route.method, path, values),
+      );
+      for (const [i, path] of paths.entries()) {
+        try {
+          const reply = await request(route, path, spoken.call, caller);
+          caller.onAnswer?.(id, 200);
+          return spoken.hear(reply) as never;
+        } catch (thrown) {
+          const status = thrown instanceof KestraError ? thrown.status : undefined;
+          caller.onAnswer?.(id, status);
+          if (status === undefined || status === 404 || status === 405) reader.doubt();
+          if (i === paths.length - 1 || (status !== 404 && status !== 405)) throw thrown;
+        }
+      }
+      throw notOnThisServer(instance, route);
+    },
+    instance: (credential) => reader.read(credential && authorizationOf(credential)),
+    tenant: config.tenant,
+    close: async () => {
+      if (opened) await (await opened).close();
+    },
+  };
+};
+
+type Untyped = (method: string, path: string, init: unknown) => Promise<{ error?: unknown; response: Response }>;
+
+const authorizationOf = (credential: KestraCredential): string =>
+  credential.kind === 'token'
+    ? `Bearer ${credential.token}`
+    : `Basic ${Buffer.from(`${credential.username}:${credential.password}`, 'utf8').toString('base64')}`;
+
+/** Kestra's kill produces text/json alone and refuses an Accept of application/json, so anything but plain JSON is asked for with any. */
+const accepted = ({ reply }: Route): string => (reply === 'application/json' || reply === 'text/event-stream' ? reply : '*/*');
+
+/** Null leaves it to the form, which knows its boundary. */
+const contentType = ({ body }: Route): string | null => (body === undefined || body === 'multipart/form-data' ? null : body);
+
+const encoders = (undici: Transport['undici']): Readonly<Record<string, (body: unknown) => unknown>> => ({
+  'application/json': JSON.stringify,
+  'application/x-yaml': String,
+  'text/plain': String,
+  'multipart/form-data': (parts) => {
+    const form = new undici.FormData();
+    for (const [name, value] of Object.entries(parts as Record<string, unknown>)) {
+      if (value === undefined || value === null) continue;
+      if (value instanceof Blob) form.append(name, value, value instanceof File ? value.name : name);
+      else form.append(name, typeof value === 'string' ? value : JSON.stringify(value));
+    }
+    return form;
+  },
+});
+
+const notOnThisServer = (instance: Instance, route: Route | undefined): KestraError =>
+  new KestraError(
+    'not_on_this_server',
+    route
+      ? 'This is a feature of Kestra Enterprise; the server is the open-source edition.'
+      : `Kestra ${instance.version} has no such operation.`,
+    { mayHaveArrived: false },
+  );

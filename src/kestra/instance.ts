@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import type { KestraConfig } from '../config.ts';
+import { PublicError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { breakdown, KestraError, refusal } from './failure.ts';
+import { type Line, lines } from './generated/routes.ts';
+import type { Transport } from './transport.ts';
+
+/** What a Kestra server says of itself (GET /api/v1/configs). */
+export interface Instance {
+  readonly version: string;
+  readonly edition: 'OSS' | 'EE';
+  /** The contract that is used for it. */
+  readonly line: Line;
+  /** Its address in a browser, without a trailing slash. */
+  readonly uiUrl?: string;
+}
+
+/** Knows which Kestra it is talking to, and notices when that changes. */
+export interface InstanceReader {
+  /**
+   * @param maxAgeMs how old the knowledge may be: a client of 1.x on a server that was upgraded doesn't fail, it silently gets unfiltered lists
+   * @throws KestraError
+   */
+  read(authorization?: string, maxAgeMs?: number): Promise<Instance>;
+  /** Kestra answered in a way that the knowledge doesn't explain: ask again before the next call. */
+  doubt(): void;
+}
+
+export const freshForReads = 60_000;
+export const freshForWrites = 5_000;
+
+const configs = z.object({ version: z.string(), edition: z.enum(['OSS', 'EE']).catch('EE').default('OSS'), url: z.string().optional() });
+
+export const createInstanceReader = (config: KestraConfig, transport: () => Promise<Transport>, log: Log): InstanceReader => {
+  let known: { instance: Instance; at: number } | undefined;
+  let asking: Promise<Instance> | undefined;
+
+  const ask = async (authorization?: string): Promise<Instance> => {
+    const first = await request();
+    const response = (first.status === 401 || first.status === 403) && authorization ? await request(authorization) : first;
+    if (!response.ok) throw refusal(response.status, await response.text());
+    const parsed = configs.safeParse(await response.json().catch(() => undefined));
+    if (!parsed.success) {
+      throw new KestraError(
+        'kestra_unreadable',
+        'What answers at the address of Kestra is not Kestra. An administrator should check KESTRA_API_URL.',
+        {
+          status: response.status,
+          mayHaveArrived: true,
+        },
+      );
+    }
+    const { version, edition, url } = parsed.data;
+    const line = lineOf(version);
+    if (known?.instance.version !== version) {
+      log.info({ version, edition, line }, 'kestra');
+      if (!version.startsWith(line))
+        log.warn({ version, line }, 'this version of Kestra is not one that was tested: the nearest contract is used');
+    }
+    const instance: Instance = { version, edition, line, ...uiAddress(config.uiUrl ?? url) };
+    known = { instance, at: Date.now() };
+    return instance;
+  };
+
+  const request = async (authorization?: string) => {
+    const { undici, send } = await transport();
+    return send(
+      new undici.Request(`${config.url}/api/v1/configs`, {
+        headers: { accept: 'application/json', ...(authorization && { authorization }) },
+        redirect: 'manual',
+        signal: AbortSignal.timeout(config.timeoutMs),
+      }),
+    ).catch((thrown: unknown) => {
+      throw breakdown(thrown, undefined);
+    });
+  };
+
+  return {
+    read: (authorization, maxAgeMs = freshForReads) => {
+      if (known && Date.now() - known.at < maxAgeMs) return Promise.resolve(known.instance);
+      asking ??= ask(authorization).finally(() => {
+        asking = undefined;
+      });
+      return asking;
+    },
+    doubt: () => {
+      if (known) known.at = 0;
+    },
+  };
+};
+
+const uiAddress = (url: string | undefined): { uiUrl?: string } =>
+  url && /^https?:\/\//.test(url) ? { uiUrl: url.replace(/\/+$/, '') } : {};
+
+/** The highest known line that is not above the version; the lowest one for a version older than all. */
+export const lineOf = (version: string): Line => {
+  const [major = 0, minor = 0] = version.split(/[.-]/).map(Number);
+  const below = lines.filter((line) => {
+    const [a = 0, b = 0] = line.split('.').map(Number);
+    return a < major || (a === major && b <= minor);
+  });
+  const line = below.at(-1) ?? lines[0];
+  if (!line) throw new PublicError('internal', 'No contract of Kestra is built in.');
+  return line;
+};

@@ -1,0 +1,44 @@
+import type { Response } from 'undici';
+import { KestraError } from './failure.ts';
+
+/**
+ * The body by what was sent, held against what was expected: JSON as a value, text as a string, events and files as a stream, nothing as
+ * undefined (200 and 202 may be empty).
+ * @throws KestraError `kestra_unreadable` if it is something else, such as a login page with 200
+ */
+export const readReply = async (response: Response, expected: string | undefined): Promise<unknown> => {
+  const type = (response.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+  if (response.status === 204 || response.body === null || response.headers.get('content-length') === '0') return undefined;
+  if (expected === 'text/event-stream') return type === expected ? response.body : unreadable(response, type);
+  if (type === 'text/html' && expected !== type) return unreadable(response, type);
+  if (/^(application|text)\/(.+\+)?json$/.test(type)) return parsed(await response.text(), response, type);
+  if (isJson(expected)) {
+    const text = await response.text();
+    return text === '' ? undefined : unreadable(response, type);
+  }
+  return type.startsWith('text/') || type.endsWith('yaml') ? await response.text() : response.body;
+};
+
+const isJson = (type: string | undefined): boolean => type !== undefined && /[/+]json$/.test(type);
+
+const parsed = (text: string, response: Response, type: string): unknown => {
+  if (text === '') return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return unreadable(response, `${type}, cut short`);
+  }
+};
+
+const unreadable = (response: Response, type: string): never => {
+  void response.body?.cancel().catch(() => undefined);
+  throw new KestraError(
+    'kestra_unreadable',
+    "The answer is not one of Kestra's: something in between (a proxy, a login page) may have given it. An administrator should check KESTRA_API_URL.",
+    {
+      status: response.status,
+      mayHaveArrived: true,
+      detail: { type },
+    },
+  );
+};

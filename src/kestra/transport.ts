@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Agent, Request, Response } from 'undici';
+import type { KestraConfig } from '../config.ts';
+import { networkCode } from './failure.ts';
+
+const connectTimeoutMs = 3000;
+const attempts = 3;
+/** A wait that Kestra asks for is honoured up to here; a longer one is the caller's to keep. */
+const longestWaitMs = 5000;
+
+/** The network below the client: its own connections, TLS settings and the rule of what may be sent twice. */
+export interface Transport {
+  readonly undici: typeof import('undici');
+  /** Sends a request, a GET up to three times, anything else once. */
+  send(request: Request): Promise<Response>;
+  close(): Promise<void>;
+}
+
+/** Loaded on first use: a stdio server lists its tools before it needs the network. */
+export const openTransport = async (config: KestraConfig): Promise<Transport> => {
+  const undici = await import('undici');
+  const dispatcher: Agent = new undici.Agent({
+    connect: { timeout: connectTimeoutMs, rejectUnauthorized: config.verifyTls, ...(config.ca && { ca: config.ca }) },
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+  return {
+    undici,
+    send: (request) =>
+      request.method === 'GET'
+        ? persistently(() => undici.fetch(request, { dispatcher }), request.signal)
+        : undici.fetch(request, { dispatcher }),
+    close: () => dispatcher.destroy(),
+  };
+};
+
+const persistently = async (send: () => Promise<Response>, signal: AbortSignal): Promise<Response> => {
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await send().catch((thrown: unknown) => ({ thrown }));
+    const wait = retryDelay(outcome, attempt);
+    if (attempt === attempts || wait === undefined || signal.aborted) {
+      if ('thrown' in outcome) throw outcome.thrown;
+      return outcome;
+    }
+    if (!('thrown' in outcome)) await outcome.body?.cancel();
+    await sleep(wait, undefined, { signal });
+  }
+};
+
+/** Milliseconds until the next try, or undefined if there must be none. */
+const retryDelay = (outcome: Response | { thrown: unknown }, attempt: number): number | undefined => {
+  const jitter = (0.5 + Math.random()) * 150 * 3 ** (attempt - 1);
+  if ('thrown' in outcome)
+    return /^(ECONN|EPIPE|UND_ERR_SOCKET|UND_ERR_CONNECT_TIMEOUT|EAI_AGAIN)/.test(networkCode(outcome.thrown)) ? jitter : undefined;
+  if (![429, 502, 503, 504].includes(outcome.status)) return undefined;
+  const asked = retryAfterSeconds(outcome.headers.get('retry-after'));
+  if (asked === undefined) return jitter;
+  return asked * 1000 <= longestWaitMs ? asked * 1000 + jitter : undefined;
+};
+
+/** Retry-After in seconds (RFC 9110 §10.2.3: seconds or a date). */
+export const retryAfterSeconds = (header: string | null): number | undefined => {
+  if (header === null) return undefined;
+  if (/^\d+$/.test(header.trim())) return Number(header);
+  const date = Date.parse(header);
+  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
+};
