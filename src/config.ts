@@ -11,6 +11,13 @@ const url = z.url({ protocol: /^https?$/, error: 'use a URL that begins with htt
 const seconds = (least: number, most: number) =>
   z.coerce.number({ error: 'use a number of seconds' }).min(least, `use at least ${least}`).max(most, `use at most ${most}`);
 
+const whole = (least: number, most: number) =>
+  z.coerce
+    .number({ error: 'use a whole number' })
+    .int('use a whole number')
+    .min(least, `use at least ${least}`)
+    .max(most, `use at most ${most}`);
+
 /** Every setting by its name in the environment. The description is what `--help` and the documentation say of it. */
 const settings = z.object({
   KESTRA_API_URL: url.default('http://localhost:8080').describe('where Kestra is, with or without /api/v1'),
@@ -31,6 +38,9 @@ const settings = z.object({
     .enum(builtInRoles, `use one of ${builtInRoles.join(', ')}`)
     .default('kestra-admin')
     .describe('what the assistant may do over stdio; kestra-viewer for reading only'),
+  KESTRA_MCP_CONCURRENT_CALLS: whole(1, 1000).default(20).describe('calls of one user at the same time'),
+  KESTRA_MCP_CALLS_PER_MINUTE: whole(1, 1_000_000).default(1200).describe('calls of one user in a minute'),
+  KESTRA_MCP_ANSWER_CHARACTERS: whole(2000, 1_000_000).default(25_000).describe('the longest answer; what is cut is said'),
   KESTRA_MCP_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'], 'use debug, info, warn or error')
     .default('info')
@@ -63,6 +73,7 @@ export interface Config {
   /** The credential of the environment: the caller's own over stdio. */
   readonly credential?: KestraCredential;
   readonly role: (typeof builtInRoles)[number];
+  readonly limits: { readonly concurrent: number; readonly perMinute: number; readonly answer: number };
   /** What an administrator should know about these settings, though they can be used. */
   readonly warnings: readonly string[];
 }
@@ -102,6 +113,11 @@ export const readConfig = (environment: Environment, envFile?: string): Config =
     }),
     credential: credential(s),
     role: s.KESTRA_MCP_ROLE,
+    limits: Object.freeze({
+      concurrent: s.KESTRA_MCP_CONCURRENT_CALLS,
+      perMinute: s.KESTRA_MCP_CALLS_PER_MINUTE,
+      answer: s.KESTRA_MCP_ANSWER_CHARACTERS,
+    }),
     warnings: warnings(env, s),
   });
 };

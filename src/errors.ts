@@ -3,6 +3,7 @@
  *
  * - `invalid_input`: the caller can mend it by asking differently.
  * - `not_found`, `conflict`: Kestra's state does not fit the request.
+ * - `unknown_tool`: there is no such tool for this caller.
  * - `forbidden`: a role or a namespace limit of this server says no.
  * - `no_credential`: nobody has registered a Kestra credential for this caller yet.
  * - `kestra_unauthorized`, `kestra_forbidden`: Kestra refused the caller's own credential.
@@ -19,6 +20,7 @@ export type Code =
   | 'invalid_input'
   | 'not_found'
   | 'conflict'
+  | 'unknown_tool'
   | 'forbidden'
   | 'no_credential'
   | 'kestra_unauthorized'

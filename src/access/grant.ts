@@ -32,8 +32,10 @@ const intersect = (a: Reach, b: Reach): Reach => {
   return [...a.filter((namespace) => within(b, namespace)), ...b.filter((namespace) => within(a, namespace) && !a.includes(namespace))];
 };
 
+export const isNowhere = (where: Reach): boolean => where !== 'everywhere' && where.length === 0;
+
 /** May a caller with these grants do something that needs all of `needed`, somewhere at least? */
-export const allowed = (grants: readonly Grant[], needed: readonly Permission[]): boolean => reach(grants, needed).length > 0;
+export const allowed = (grants: readonly Grant[], needed: readonly Permission[]): boolean => !isNowhere(reach(grants, needed));
 
 /** Every permission that is held somewhere, in the order of the catalogue. */
 export const held = (grants: readonly Grant[]): Permission[] => permissions.filter((permission) => allowed(grants, [permission]));

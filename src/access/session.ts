@@ -13,10 +13,11 @@ export interface Principal {
   readonly grants: readonly Grant[];
 }
 
-/** How this caller gets a Kestra credential into this server: never through the chat. */
+/** How this caller gets a Kestra credential into this server: never through the chat. By nobody = one credential serves everybody. */
 export type Registration =
   | { readonly by: 'environment'; readonly variables: readonly string[] }
-  | { readonly by: 'page'; readonly url: string };
+  | { readonly by: 'page'; readonly url: string }
+  | { readonly by: 'nobody' };
 
 /** The port through which the layers and the account tools reach who the caller is and what credential is used for them. */
 export interface Session {

@@ -1,0 +1,63 @@
+import { type Reach, within } from '../access/grant.ts';
+import { PublicError } from '../errors.ts';
+import type { Invoke, OperationId } from '../kestra/operation.ts';
+import type { Target, Tool } from '../tools/tool.ts';
+import { insist } from './layers/authorize.ts';
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** The lists that Kestra can filter by namespace, and where a row says its own. */
+const filtered: Readonly<Partial<Record<OperationId, (row: Row) => unknown>>> = {
+  searchFlows: (row) => row.namespace,
+  searchExecutions: (row) => row.namespace,
+  searchTriggers: (row) => (row.state as Row | undefined)?.namespace,
+};
+
+/** Operations that concern one thing whose namespace was authorized, by the target or by a hop. */
+const pinned: ReadonlySet<OperationId> = new Set([
+  'getFlow',
+  'createFlow',
+  'updateFlow',
+  'validateFlows',
+  'listFlowRevisions',
+  'createExecution',
+  'getExecution',
+  'followExecution',
+  'killExecution',
+  'listLogsFromExecution',
+  'getTaskOutputsInformation',
+  'getTaskRunOutputs',
+]);
+
+/**
+ * Kestra as a caller may use it whose grants name namespaces: lists are narrowed by a filter that Kestra applies, never by dropping rows
+ * afterwards; a target that is known by an execution id is looked up first; whatever can't be narrowed is refused.
+ */
+export const confine = async (invoke: Invoke, where: Reach, tool: Tool, target: Target): Promise<Invoke> => {
+  if (where === 'everywhere' || tool.effect === 'session') return invoke;
+  if (target.executionId !== undefined)
+    insist(where, (await invoke('getExecution', { path: { executionId: target.executionId } })).namespace);
+  const filter = `^(${where.map((namespace) => namespace.replaceAll('.', '\\.')).join('|')})(\\..*)?$`;
+  return async (id, call) => {
+    if (pinned.has(id)) return invoke(id, call);
+    const namespaceOf = tool.narrow === 'regex' ? filtered[id] : undefined;
+    if (!namespaceOf)
+      throw new PublicError('forbidden', `This lists things of every namespace; your roles are for ${where.join(', ')} and below.`);
+    const reply = await invoke(id, narrowed(call, filter));
+    for (const row of (reply as { results: readonly Row[] }).results) {
+      const namespace = namespaceOf(row);
+      if (typeof namespace !== 'string' || !within(where, namespace)) {
+        throw new PublicError('internal', 'Kestra listed something outside of your namespaces, so nothing of it is shown.', {
+          id,
+          namespace,
+        });
+      }
+    }
+    return reply;
+  };
+};
+
+const narrowed = <C>(call: C, filter: string): C => {
+  const { query = {}, ...rest } = call as { query?: { filters?: { namespace?: object } } };
+  return { ...rest, query: { ...query, filters: { ...query.filters, namespace: { ...query.filters?.namespace, REGEX: filter } } } } as C;
+};

@@ -1,0 +1,27 @@
+import { asPublicError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { Layer } from '../pipeline.ts';
+
+/**
+ * Any throw becomes a result that the model can act on: this server's own words, and apart from them what Kestra said. An unknown tool
+ * stays an error of the protocol.
+ */
+export const explain =
+  (log: Log): Layer =>
+  (next) =>
+  async (call) => {
+    try {
+      return await next(call);
+    } catch (thrown) {
+      const error = asPublicError(thrown);
+      if (error.code === 'unknown_tool') throw error;
+      log[error.code === 'internal' ? 'error' : 'debug']({ err: error, tool: call.tool.name }, 'call failed');
+      return {
+        failed: true,
+        answer: {
+          facts: { error: error.code, message: error.message },
+          ...(error.quoted && { blocks: [{ name: 'kestra_says', language: 'text', text: error.quoted }] }),
+        },
+      };
+    }
+  };

@@ -1,0 +1,125 @@
+import { ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import { allowed } from '../access/grant.ts';
+import type { Session } from '../access/session.ts';
+import { PublicError } from '../errors.ts';
+import type { Kestra } from '../kestra/client.ts';
+import { routes } from '../kestra/generated/routes.ts';
+import type { Instance } from '../kestra/instance.ts';
+import { asStructure, asText } from '../tools/answer.ts';
+import type { Effect, Tool } from '../tools/tool.ts';
+import { version } from '../version.ts';
+import { instructions } from './instructions.ts';
+import type { Handler } from './pipeline.ts';
+
+/** How long tools/list waits to learn which edition Kestra is. Then it lists what every edition has. */
+const editionWaitMs = 2000;
+
+export interface McpParts {
+  readonly kestra: Kestra;
+  readonly catalog: readonly Tool[];
+  readonly handle: Handler;
+}
+
+/** The MCP server of one caller: the same for both protocol eras and every transport. */
+export const createMcpServer = ({ kestra, catalog, handle }: McpParts, session: Session): Server => {
+  const server = new Server(
+    { name: 'kestra-mcp', title: 'Kestra', version },
+    { capabilities: { tools: {} }, instructions, cacheHints: { 'tools/list': { ttlMs: 60_000, cacheScope: 'private' } } },
+  );
+
+  server.setRequestHandler('tools/list', async () => {
+    const edition = await editionOf(kestra, session);
+    return { tools: catalog.filter((tool) => listed(tool, session, edition)).map(describe) };
+  });
+
+  server.setRequestHandler('tools/call', async ({ params }, context) => {
+    const tool = catalog.find(({ name }) => name === params.name);
+    const token = context.mcpReq._meta?.progressToken;
+    try {
+      if (!tool) throw new PublicError('unknown_tool', `Tool ${JSON.stringify(params.name.slice(0, 100))} not found`);
+      const { answer, failed } = await handle({
+        tool,
+        args: params.arguments,
+        session,
+        client: server.getClientVersion()?.name ?? 'unknown',
+        signal: context.mcpReq.signal,
+        trace: { upstream: [] },
+        ...(token !== undefined && {
+          progress: (progress: number, total: number | undefined, message: string) => {
+            context.mcpReq
+              .notify({ method: 'notifications/progress', params: { progressToken: token, progress, total, message } })
+              .catch(() => undefined);
+          },
+        }),
+      });
+      return {
+        content: [{ type: 'text', text: asText(answer) }],
+        structuredContent: asStructure(answer),
+        ...(failed && { isError: true }),
+      };
+    } catch (thrown) {
+      if (thrown instanceof PublicError && thrown.code === 'unknown_tool')
+        throw new ProtocolError(ProtocolErrorCode.InvalidParams, thrown.message);
+      throw thrown;
+    }
+  });
+
+  return server;
+};
+
+const editionOf = async (kestra: Kestra, session: Session): Promise<Instance['edition']> => {
+  const asked = session.credential().then((own) => kestra.instance(own));
+  const late = new Promise<undefined>((resolve) => setTimeout(resolve, editionWaitMs, undefined).unref());
+  const instance = await Promise.race([asked.catch(() => undefined), late]);
+  return instance?.edition ?? 'OSS';
+};
+
+/** Is this a tool for what exists in Kestra Enterprise alone? */
+export const isEnterprise = ({ uses }: Tool): boolean =>
+  uses.length > 0 && uses.every((id) => Object.values(routes[id]).every((route) => route.edition === 'ee'));
+
+const listed = (tool: Tool, session: Session, edition: Instance['edition']): boolean =>
+  allowed(session.principal.grants, tool.permissions) &&
+  (edition === 'EE' || !isEnterprise(tool)) &&
+  (tool.name !== 'register_kestra_token' || session.registration.by !== 'nobody');
+
+const hints: Readonly<Record<Effect, object>> = {
+  read: { readOnlyHint: true, openWorldHint: false },
+  write: { destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  run: { destructiveHint: true, idempotentHint: false, openWorldHint: true },
+  destroy: { destructiveHint: true, idempotentHint: true, openWorldHint: false },
+  session: { readOnlyHint: true, openWorldHint: false },
+};
+
+interface Description {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly inputSchema: { type: 'object' } & Record<string, unknown>;
+  readonly annotations: object;
+}
+
+const descriptions = new WeakMap<Tool, Description>();
+
+/** A tool's description never changes, and zod's conversion is most of the cost of tools/list: so it is made once. */
+const describe = (tool: Tool): Description => {
+  const known = descriptions.get(tool);
+  if (known) return known;
+  const { name, title, description, effect, input } = tool;
+  const made = { name, title, description, inputSchema: lean(z.toJSONSchema(input, { io: 'input' })), annotations: hints[effect] };
+  descriptions.set(tool, made);
+  return made;
+};
+
+/** Without what says nothing to a model: the dialect, and bounds that every integer has. */
+const lean = (schema: unknown): Description['inputSchema'] =>
+  JSON.parse(
+    JSON.stringify(schema, (key, value) =>
+      key === '$schema' ||
+      (key === 'maximum' && value === Number.MAX_SAFE_INTEGER) ||
+      (key === 'minimum' && value === Number.MIN_SAFE_INTEGER)
+        ? undefined
+        : value,
+    ),
+  );

@@ -1,0 +1,47 @@
+import type { Session } from '../access/session.ts';
+import type { Invoke, OperationId } from '../kestra/operation.ts';
+import type { Answer } from '../tools/answer.ts';
+import type { Context, Prepared, Target, Tool } from '../tools/tool.ts';
+
+/** One tools/call on its way through the layers. */
+export interface ToolCall {
+  readonly tool: Tool;
+  readonly args: unknown;
+  readonly session: Session;
+  /** The client's own name for itself, for the audit. */
+  readonly client: string;
+  /** Aborted when the client cancels or goes away. */
+  readonly signal: AbortSignal;
+  readonly progress?: Context['progress'];
+  /** Filled in on the way, for the audit. */
+  readonly trace: Trace;
+  /** The understood arguments: there from the authorize layer inwards. */
+  readonly prepared?: Prepared;
+  /** Holds every call to Kestra to the caller's grants: there from the authorize layer inwards. */
+  readonly admit?: (invoke: Invoke) => Promise<Invoke>;
+  /** Kestra, with the caller's credential and within the grants: there from the credential layer inwards. */
+  readonly invoke?: Invoke;
+}
+
+/** What became of a call: what it touched, and what Kestra answered to what. */
+export interface Trace {
+  target?: Target;
+  readonly upstream: { readonly operation: OperationId; readonly status: number | undefined }[];
+}
+
+/** What the client gets. */
+export interface ToolResult {
+  readonly answer: Answer;
+  readonly failed: boolean;
+}
+
+export type Handler = (call: ToolCall) => Promise<ToolResult>;
+
+/** Something that happens around every call. */
+export type Layer = (next: Handler) => Handler;
+
+/** The first layer is the outermost. */
+export const stack =
+  (...layers: readonly Layer[]) =>
+  (core: Handler): Handler =>
+    layers.reduceRight((next, layer) => layer(next), core);

@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { allowed, type reach } from '../access/grant.ts';
+import type { Registration } from '../access/session.ts';
+import { asPublicError, PublicError } from '../errors.ts';
+import type { Instance } from '../kestra/instance.ts';
+import type { Invoke } from '../kestra/operation.ts';
+import { answer } from './answer.ts';
+import { type Context, recipe, type Tool } from './tool.ts';
+
+type CheckUses = 'getCurrentUser' | 'searchFlows';
+
+/** Asks Kestra for as little as can be, to see whether it accepts the credential. */
+const check = async (invoke: Invoke<CheckUses>, { edition }: Instance): Promise<void> => {
+  if (edition === 'EE') await invoke('getCurrentUser', {});
+  else await invoke('searchFlows', { query: { page: 1, size: 1 } });
+};
+
+export const authStatus = recipe({
+  name: 'auth_status',
+  title: 'Authorization status',
+  description:
+    'Who you are here, your roles and namespaces, whether Kestra accepts your credential, which tools you may call and what the others need.',
+  permissions: [],
+  effect: 'session',
+  input: z.strictObject({}),
+  uses: ['getCurrentUser', 'searchFlows'],
+  run: async (_, context) => {
+    const { principal, registration } = context.session;
+    const instance = await context.instance().catch((thrown: unknown) => asPublicError(thrown));
+    return answer({
+      you: principal.name,
+      user_key: principal.key,
+      signed_in: principal.signedInBy,
+      roles: principal.roles,
+      namespaces: namespaces(context),
+      kestra: instance instanceof PublicError ? { problem: instance.message } : { version: instance.version, edition: instance.edition },
+      kestra_credential: instance instanceof PublicError ? await stored(context) : await credentialState(context, instance, registration),
+      tools: tools(context),
+    });
+  },
+});
+
+const namespaces = ({ session: { principal } }: Context): unknown => {
+  const limited = principal.grants.some((grant) => grant.namespaces);
+  return limited
+    ? principal.grants.map((grant) => ({ namespaces: grant.namespaces ?? 'all', permissions: [...grant.permissions] }))
+    : 'all';
+};
+
+const stored = async ({ session }: Context): Promise<string> =>
+  (await session.credential()) ? 'set; Kestra can not be asked at the moment whether it accepts it' : 'none';
+
+const credentialState = async (context: Context<CheckUses>, instance: Instance, registration: Registration): Promise<string> => {
+  if (!(await context.session.credential())) return `none: ${registrationText(registration)}`;
+  try {
+    await check(context.invoke, instance);
+    return 'accepted by Kestra';
+  } catch (thrown) {
+    const { code, message } = asPublicError(thrown);
+    return code === 'kestra_unauthorized' ? `refused by Kestra: ${registrationText(registration)}` : `not checked: ${message}`;
+  }
+};
+
+const tools = ({ catalog, session: { principal } }: Context) => {
+  const may = catalog.filter((tool) => allowed(principal.grants, tool.permissions));
+  const others = catalog.filter((tool) => !allowed(principal.grants, tool.permissions));
+  return {
+    allowed: may.map(({ name }) => name),
+    ...(others.length > 0 && { not_allowed: Object.fromEntries(others.map((tool) => [tool.name, missing(tool, principal.grants)])) }),
+  };
+};
+
+const missing = ({ permissions }: Tool, grants: Parameters<typeof reach>[0]): string =>
+  `needs ${permissions.filter((permission) => !allowed(grants, [permission])).join(', ') || 'its permissions in one namespace'}`;
+
+/** Where a Kestra credential is given, in words. */
+const registrationText = (registration: Registration): string => {
+  switch (registration.by) {
+    case 'environment':
+      return `set ${registration.variables.join(', or ')} in the settings of this MCP server and restart it`;
+    case 'page':
+      return `register one at ${registration.url}`;
+    case 'nobody':
+      return "an administrator must set the service's own";
+  }
+};
+
+export const registerKestraToken = recipe({
+  name: 'register_kestra_token',
+  title: 'Register Kestra token',
+  description: 'Says where to register your Kestra API token. Never ask for it in the chat.',
+  permissions: [],
+  effect: 'session',
+  input: z.strictObject({ token: z.string().min(1).max(10_000).optional().describe('leave out: what is typed here reaches the model') }),
+  uses: [],
+  run: async ({ token }, { session: { registration } }) =>
+    answer({
+      done: 'nothing was stored',
+      how: `To use a Kestra credential, ${registrationText(registration)}.`,
+      ...(token !== undefined && {
+        warning: 'The token that you gave has been in this conversation: revoke it in Kestra and make a new one.',
+      }),
+    }),
+});

@@ -1,0 +1,144 @@
+import { createTwoFilesPatch } from 'diff';
+import { z } from 'zod';
+import { PublicError } from '../errors.ts';
+import { KestraError } from '../kestra/failure.ts';
+import type { Invoke, Reply } from '../kestra/operation.ts';
+import { ifFound } from './absence.ts';
+import { type Answer, answer } from './answer.ts';
+import { flowId, refuse } from './fields.ts';
+import { flowLink } from './link.ts';
+import { quoted } from './quoted.ts';
+import { parseSource, type Source } from './source.ts';
+import { type Context, recipe } from './tool.ts';
+
+type Uses = 'validateFlows' | 'getFlow' | 'createFlow' | 'updateFlow';
+
+export const createOrUpdateFlow = recipe({
+  name: 'create_or_update_flow',
+  title: 'Create or update flow',
+  description:
+    'Validate a flow and save it: a new one is created, an existing one gets a new revision. With dry_run nothing is saved: it says whether Kestra accepts the flow and shows the diff.',
+  permissions: ['kestra.flow.write'],
+  effect: 'write',
+  input: z.strictObject({
+    source: z.string().min(1, 'may not be empty').describe('the whole flow, YAML').transform(parseSource),
+    expected_revision: z.int().min(0).optional().describe('refuse if the flow has another; 0: refuse if it exists'),
+    dry_run: z.boolean().optional(),
+  }),
+  target: ({ source }) => ({ namespace: source.namespace }),
+  uses: ['validateFlows', 'getFlow', 'createFlow', 'updateFlow'],
+  run: async ({ source, expected_revision, dry_run }, context) => {
+    const id = source.id ?? refuse('The source has no id: add a line such as "id: my-flow".');
+    if (!flowId.safeParse(id).success) refuse(`id: ${JSON.stringify(id.slice(0, 100))} is not a flow id that Kestra allows.`);
+    const verdict = await validate(context.invoke, source, id);
+    if (verdict.constraints && !dry_run) {
+      throw new PublicError(
+        'kestra_refused',
+        'Kestra finds the flow invalid; nothing was saved. Mend what it names and try again.',
+        undefined,
+        verdict.constraints,
+      );
+    }
+    const present = await ifFound(context.invoke('getFlow', { path: { namespace: source.namespace, id }, query: { source: true } }));
+    const conflict = conflictOf(present?.revision, expected_revision, `${source.namespace}.${id}`);
+    if (dry_run) return preview(context, source, id, verdict, present, conflict);
+    if (conflict) throw new PublicError('conflict', `${conflict} Nothing was saved.`);
+    return save(context, source, id, verdict, present);
+  },
+});
+
+type Verdict = Reply<'validateFlows'>[number];
+type Flow = Reply<'getFlow'>;
+
+const validate = async (invoke: Invoke<Uses>, source: Source, id: string): Promise<Verdict> => {
+  const [verdict] = await invoke('validateFlows', { body: source.text });
+  if (!verdict) throw new PublicError('kestra_unreadable', 'Kestra gave no verdict on the flow; nothing was saved.');
+  // Permission was checked for what this server read; Kestra must have read the same.
+  if ((verdict.namespace ?? source.namespace) !== source.namespace || (verdict.flow ?? id) !== id) {
+    throw new PublicError(
+      'invalid_input',
+      'Kestra reads another namespace or id in this source than this server; nothing was saved. Write both as plain text.',
+      verdict,
+    );
+  }
+  return verdict;
+};
+
+const conflictOf = (present: number | undefined, expected: number | undefined, name: string): string | undefined => {
+  if (expected === undefined || expected === (present ?? 0)) return undefined;
+  if (present === undefined) return `${name} does not exist, so it has no revision ${expected}.`;
+  return expected === 0
+    ? `${name} exists already, at revision ${present}.`
+    : `${name} is at revision ${present}, not ${expected}: somebody changed it meanwhile. Read it again with get_flow.`;
+};
+
+const remarks = ({ constraints, warnings, infos, deprecationPaths, outdated }: Verdict) => ({
+  ...quoted({ problems: constraints, warnings, infos, deprecated: deprecationPaths }),
+  ...(outdated && { outdated: 'the flow in Kestra is newer than the revision that this source names' }),
+});
+
+const preview = async (
+  context: Context<Uses>,
+  { namespace, text }: Source,
+  id: string,
+  verdict: Verdict,
+  present: Flow | undefined,
+  conflict: string | undefined,
+): Promise<Answer> => {
+  const mayRead = context.may('kestra.flow.read', namespace);
+  const facts = {
+    valid: !verdict.constraints,
+    would: present ? (present.source === text ? 'change nothing' : 'update') : 'create',
+    namespace,
+    flow_id: id,
+    revision: present?.revision,
+    ...(conflict && { conflict }),
+    ...remarks(verdict),
+    ...(!mayRead && present && { note: 'Your roles do not let you read flows here, so the diff is left out.' }),
+    saved: false,
+  };
+  if (!mayRead || !present || present.source === text) return answer(facts);
+  const diff = createTwoFilesPatch(`revision ${present.revision}`, 'this source', ended(present.source ?? ''), ended(text), '', '', {
+    context: 3,
+  });
+  return answer(facts, { name: 'diff', language: 'diff', text: diff.replace(/^=+\n/, '') });
+};
+
+const ended = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`);
+
+const save = async (
+  context: Context<Uses>,
+  { namespace, text }: Source,
+  id: string,
+  verdict: Verdict,
+  present: Flow | undefined,
+): Promise<Answer> => {
+  const saved = await (present
+    ? context.invoke('updateFlow', { path: { namespace, id }, body: text })
+    : context.invoke('createFlow', { body: text })
+  ).catch((thrown: unknown) => {
+    throw doubtful(thrown);
+  });
+  return answer({
+    done: present ? (saved.revision === present.revision ? 'nothing: the source is the same' : 'updated') : 'created',
+    namespace,
+    flow_id: id,
+    ...(present && { revision_before: present.revision }),
+    revision_after: saved.revision,
+    ...remarks(verdict),
+    ...(present &&
+      saved.revision !== present.revision && { undo: `get_flow with revision ${present.revision} has the source before: save that again` }),
+    ...(await flowLink(context, { id, namespace })),
+  });
+};
+
+/** A save is never sent twice, so the reader must look before asking again. */
+const doubtful = (thrown: unknown): unknown =>
+  thrown instanceof KestraError && thrown.mayHaveArrived && (thrown.status === undefined || thrown.status >= 500)
+    ? new PublicError(
+        thrown.code,
+        `${thrown.message} Whether the flow was saved is not known: get_flow shows its revision.`,
+        thrown,
+        thrown.quoted,
+      )
+    : thrown;

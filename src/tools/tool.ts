@@ -1,0 +1,123 @@
+import type { z } from 'zod';
+import type { Permission } from '../access/permission.ts';
+import type { Session } from '../access/session.ts';
+import { PublicError } from '../errors.ts';
+import type { Instance } from '../kestra/instance.ts';
+import type { Call, Exact, Invoke, OperationId, Reply } from '../kestra/operation.ts';
+import type { Answer } from './answer.ts';
+
+/**
+ * What a call does to the world. `run` starts work that can do anything; `session` concerns only the caller: it needs no scope and is
+ * not a write.
+ */
+export type Effect = 'read' | 'write' | 'run' | 'destroy' | 'session';
+
+/** What a call touches, as far as its arguments tell: a namespace, or an execution or app whose namespace must be looked up. */
+export interface Target {
+  readonly namespace?: string;
+  readonly executionId?: string;
+}
+
+/**
+ * How a list is limited for a caller whose grants name namespaces. `regex`: a filter on the namespace is added to every call. A tool that
+ * lists without one is refused to such a caller.
+ */
+export type Narrow = 'regex';
+
+/** What a running tool may use. */
+export interface Context<Ids extends OperationId = OperationId> {
+  readonly invoke: Invoke<Ids>;
+  /** What this Kestra is. @throws KestraError if it can't be asked */
+  instance(): Promise<Instance>;
+  readonly tenant: string;
+  readonly session: Session;
+  /** Aborted when the caller gives up. */
+  readonly signal: AbortSignal;
+  /** Reports progress, if the client asked for it. */
+  readonly progress?: (done: number, total: number | undefined, message: string) => void;
+  /** Does the caller hold this permission in the namespace? For optional parts of an answer. */
+  may(permission: Permission, namespace: string): boolean;
+  /** Authorizes a hop to another execution or namespace. @throws PublicError `forbidden` */
+  authorize(permission: Permission, namespace: string): void;
+  /** Every tool, for the one that explains them. */
+  readonly catalog: readonly Tool[];
+}
+
+interface About<In extends z.ZodObject> {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  /** All that the call needs. */
+  readonly permissions: readonly Permission[];
+  readonly effect: Effect;
+  readonly narrow?: Narrow;
+  readonly input: In;
+  readonly target?: (input: z.output<In>) => Target;
+}
+
+/** Arguments that were understood, ready to run. */
+export interface Prepared {
+  readonly target: Target;
+  run(context: Context): Promise<Answer>;
+}
+
+/** What the rest of the house sees of a tool: no generics. */
+export interface Tool extends Omit<About<z.ZodObject>, 'target'> {
+  /** The only operations that it can reach. */
+  readonly uses: readonly OperationId[];
+  /** @throws PublicError `invalid_input`, naming each argument that can't be used and why */
+  prepare(args: unknown): Prepared;
+}
+
+/**
+ * A tool that is one operation: `call` maps the input to exactly its path, query and body, `show` projects its reply. Curried, so that the
+ * operation is fixed before `call` is checked: as one object it costs the compiler millions of instantiations.
+ */
+export const tool =
+  <Id extends OperationId>(operation: Id) =>
+  <In extends z.ZodObject, const C extends Call<Id>>(
+    about: About<In> & {
+      call: (input: z.output<In>) => C & Exact<C, Call<Id>>;
+      show: (reply: Reply<Id>, input: z.output<In>, context: Context<Id>) => Answer | Promise<Answer>;
+    },
+  ): Tool =>
+    recipe({
+      ...about,
+      uses: [operation],
+      run: async (input, context) => about.show(await context.invoke(operation, about.call(input)), input, context),
+    });
+
+/** A tool that needs several calls: `run` gets an `invoke` that knows only the operations in `uses`. */
+export const recipe = <const Uses extends readonly OperationId[], In extends z.ZodObject>(
+  about: About<In> & { uses: Uses; run: (input: z.output<In>, context: Context<Uses[number]>) => Promise<Answer> },
+): Tool => {
+  const { run, target, ...rest } = about;
+  return {
+    ...rest,
+    prepare: (args) => {
+      const input = parse(about.input, args);
+      return { target: target?.(input) ?? {}, run: (context) => run(input, context) };
+    },
+  };
+};
+
+const parse = <In extends z.ZodObject>(schema: In, args: unknown): z.output<In> => {
+  const parsed = schema.safeParse(withoutNulls(args ?? {}));
+  if (parsed.success) return parsed.data;
+  const known = Object.keys(schema.shape);
+  throw new PublicError('invalid_input', parsed.error.issues.map((issue) => explain(issue, known)).join('\n'));
+};
+
+/** Several clients send null for what they leave out. */
+const withoutNulls = (args: unknown): unknown =>
+  args !== null && typeof args === 'object' && !Array.isArray(args)
+    ? Object.fromEntries(Object.entries(args).filter(([, value]) => value !== null))
+    : args;
+
+const explain = (issue: z.core.$ZodIssue, known: readonly string[]): string => {
+  if (issue.code === 'unrecognized_keys') {
+    const takes = known.length === 0 ? 'takes no arguments' : `takes ${known.join(', ')}`;
+    return `There is no argument ${issue.keys.map((key) => JSON.stringify(key.slice(0, 50))).join(', ')}: the tool ${takes}.`;
+  }
+  return `${issue.path.join('.') || 'The arguments'}: ${issue.message}`;
+};
