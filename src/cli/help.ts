@@ -1,17 +1,20 @@
 import { describeSettings } from '../config.ts';
+import type { Command } from './command.ts';
 
 /** What `--help` prints. */
-export const help = (): string => `kestra-mcp: lets AI assistants work with Kestra (Model Context Protocol)
+export const help = (commands: readonly Command[]): string => `kestra-mcp: lets AI assistants work with Kestra (Model Context Protocol)
 
-Usage: kestra-mcp [--stdio] [--env-file FILE]
+Usage: kestra-mcp [COMMAND] [--stdio] [--env-file FILE]
 
-  --stdio           serve one client over stdin and stdout
-  --env-file FILE   settings from a file; the environment beats it
+${commands.map(({ name, usage, about }) => `  ${`${name} ${usage}`.padEnd(24)}  ${about}`).join('\n')}
+
+  ${'--stdio'.padEnd(24)}  serve one client over stdin and stdout
+  ${'--env-file FILE'.padEnd(24)}  settings from a file; the environment beats it
   --version, --help
 
 Settings, from the environment:
 ${describeSettings()
-  .map(({ name, about, default: value }) => `  ${name.padEnd(24)}  ${about}${value === undefined ? '' : ` (${value})`}`)
+  .map(({ name, about, default: value }) => `  ${name.padEnd(28)}  ${about}${value === undefined ? '' : ` (${value})`}`)
   .join('\n')}
 
 Exit codes: 0, 1 failed, 2 wrong usage`;

@@ -4,10 +4,9 @@ import { allowed } from '../access/grant.ts';
 import type { Session } from '../access/session.ts';
 import { PublicError } from '../errors.ts';
 import type { Kestra } from '../kestra/client.ts';
-import { routes } from '../kestra/generated/routes.ts';
 import type { Instance } from '../kestra/instance.ts';
 import { asStructure, asText } from '../tools/answer.ts';
-import type { Effect, Tool } from '../tools/tool.ts';
+import { type Effect, isEnterprise, type Tool } from '../tools/tool.ts';
 import { version } from '../version.ts';
 import { instructions } from './instructions.ts';
 import type { Handler } from './pipeline.ts';
@@ -74,10 +73,6 @@ const editionOf = async (kestra: Kestra, session: Session): Promise<Instance['ed
   const instance = await Promise.race([asked.catch(() => undefined), late]);
   return instance?.edition ?? 'OSS';
 };
-
-/** Is this a tool for what exists in Kestra Enterprise alone? */
-export const isEnterprise = ({ uses }: Tool): boolean =>
-  uses.length > 0 && uses.every((id) => Object.values(routes[id]).every((route) => route.edition === 'ee'));
 
 const listed = (tool: Tool, session: Session, edition: Instance['edition']): boolean =>
   allowed(session.principal.grants, tool.permissions) &&

@@ -5,12 +5,12 @@ import { asPublicError, PublicError } from '../errors.ts';
 import type { Instance } from '../kestra/instance.ts';
 import type { Invoke } from '../kestra/operation.ts';
 import { answer } from './answer.ts';
-import { type Context, recipe, type Tool } from './tool.ts';
+import { type Context, isEnterprise, recipe, type Tool } from './tool.ts';
 
 type CheckUses = 'getCurrentUser' | 'searchFlows';
 
-/** Asks Kestra for as little as can be, to see whether it accepts the credential. */
-const check = async (invoke: Invoke<CheckUses>, { edition }: Instance): Promise<void> => {
+/** Asks Kestra for as little as can be, to see whether it accepts the credential. @throws KestraError if not */
+export const checkCredential = async (invoke: Invoke<CheckUses>, { edition }: Instance): Promise<void> => {
   if (edition === 'EE') await invoke('getCurrentUser', {});
   else await invoke('searchFlows', { query: { page: 1, size: 1 } });
 };
@@ -35,7 +35,7 @@ export const authStatus = recipe({
       namespaces: namespaces(context),
       kestra: instance instanceof PublicError ? { problem: instance.message } : { version: instance.version, edition: instance.edition },
       kestra_credential: instance instanceof PublicError ? await stored(context) : await credentialState(context, instance, registration),
-      tools: tools(context),
+      tools: tools(context, instance instanceof PublicError ? undefined : instance.edition),
     });
   },
 });
@@ -53,7 +53,7 @@ const stored = async ({ session }: Context): Promise<string> =>
 const credentialState = async (context: Context<CheckUses>, instance: Instance, registration: Registration): Promise<string> => {
   if (!(await context.session.credential())) return `none: ${registrationText(registration)}`;
   try {
-    await check(context.invoke, instance);
+    await checkCredential(context.invoke, instance);
     return 'accepted by Kestra';
   } catch (thrown) {
     const { code, message } = asPublicError(thrown);
@@ -61,12 +61,15 @@ const credentialState = async (context: Context<CheckUses>, instance: Instance, 
   }
 };
 
-const tools = ({ catalog, session: { principal } }: Context) => {
-  const may = catalog.filter((tool) => allowed(principal.grants, tool.permissions));
-  const others = catalog.filter((tool) => !allowed(principal.grants, tool.permissions));
+const tools = ({ catalog, session: { principal } }: Context, edition: Instance['edition'] | undefined) => {
+  const absent = catalog.filter((tool) => edition === 'OSS' && isEnterprise(tool));
+  const present = catalog.filter((tool) => !absent.includes(tool));
+  const names = (list: readonly Tool[]) => list.map(({ name }) => name);
+  const others = present.filter((tool) => !allowed(principal.grants, tool.permissions));
   return {
-    allowed: may.map(({ name }) => name),
+    allowed: names(present.filter((tool) => !others.includes(tool))),
     ...(others.length > 0 && { not_allowed: Object.fromEntries(others.map((tool) => [tool.name, missing(tool, principal.grants)])) }),
+    ...(absent.length > 0 && { only_in_kestra_enterprise: names(absent) }),
   };
 };
 

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { PublicError } from '../errors.ts';
+import { asPublicError, PublicError } from '../errors.ts';
 import { KestraError } from '../kestra/failure.ts';
 import { flowNote, ifFound } from './absence.ts';
 import { answer } from './answer.ts';
@@ -56,15 +56,27 @@ export const executeFlow = recipe({
       refuse('schedule_date and wait exclude each other: a scheduled run is followed later with get_execution.');
     const run = await start(input, context);
     const waits = !input.schedule_date && (input.wait ?? true);
-    if (!waits) {
-      const { invoke } = context;
-      return answer({ ...run.facts, ...(await fullExecution(context, await invoke('getExecution', { path: { executionId: run.id } }))) });
+    try {
+      const execution = await (waits
+        ? waitFor(context, run.id, waitSeconds(input.timeout_seconds, context))
+        : context.invoke('getExecution', { path: { executionId: run.id } }));
+      const facts = { ...run.facts, ...(await fullExecution(context, execution)) };
+      if (execution.state.current !== 'FAILED' || !waits) return answer(facts);
+      const why = await diagnose(context, execution);
+      return answer({ ...facts, ...why.facts }, ...why.blocks);
+    } catch (thrown) {
+      // Whatever fails from here on, the execution runs, and its id must not be lost.
+      if (context.signal.aborted) throw thrown;
+      return answer({
+        ...run.facts,
+        execution_id: run.id,
+        namespace: input.namespace,
+        flow_id: input.flow_id,
+        state: 'unknown',
+        problem: `It has started, but how it stands can't be read now: ${asPublicError(thrown).message}`,
+        next: 'get_execution shows it; do not start it again.',
+      });
     }
-    const execution = await waitFor(context, run.id, waitSeconds(input.timeout_seconds, context));
-    const facts = { ...run.facts, ...(await fullExecution(context, execution)) };
-    if (execution.state.current !== 'FAILED') return answer(facts);
-    const why = await diagnose(context, execution);
-    return answer({ ...facts, ...why.facts }, ...why.blocks);
   },
 });
 

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Permission } from '../access/permission.ts';
 import type { Session } from '../access/session.ts';
 import { PublicError } from '../errors.ts';
+import { routes } from '../kestra/generated/routes.ts';
 import type { Instance } from '../kestra/instance.ts';
 import type { Call, Exact, Invoke, OperationId, Reply } from '../kestra/operation.ts';
 import type { Answer } from './answer.ts';
@@ -68,6 +69,10 @@ export interface Tool extends Omit<About<z.ZodObject>, 'target'> {
   /** @throws PublicError `invalid_input`, naming each argument that can't be used and why */
   prepare(args: unknown): Prepared;
 }
+
+/** Is this a tool for what exists in Kestra Enterprise alone? */
+export const isEnterprise = ({ uses }: Pick<Tool, 'uses'>): boolean =>
+  uses.length > 0 && uses.every((id) => Object.values(routes[id]).every((route) => route.edition === 'ee'));
 
 /**
  * A tool that is one operation: `call` maps the input to exactly its path, query and body, `show` projects its reply. Curried, so that the

@@ -7,9 +7,21 @@ import { createMcpServer } from '../server/mcp.ts';
 import { runStdio } from '../server/stdio.ts';
 import { createToolHandler } from '../server/tool-handler.ts';
 import { tools } from '../tools/catalog.ts';
+import { type Command, exitCode } from './command.ts';
+
+export const serve: Command = {
+  name: 'serve',
+  usage: '',
+  about: 'serve MCP clients; this is what happens without a command',
+  run: async (_, { config, log }) => {
+    for (const warning of config.warnings) log.warn(warning);
+    await serveStdio(config, log);
+    return exitCode.ok;
+  },
+};
 
 /** Serves the person who started the program, with the credential and the role of the environment, until the client leaves. */
-export const serveStdio = async (config: Config, log: Log): Promise<void> => {
+const serveStdio = async (config: Config, log: Log): Promise<void> => {
   const kestra = connectKestra(config.kestra, log);
   const session = environmentSession(config);
   const handle = createToolHandler(kestra, tools, config.limits, log);
