@@ -1,6 +1,6 @@
 import { type Reach, within } from '../access/grant.ts';
 import { PublicError } from '../errors.ts';
-import type { Invoke, OperationId } from '../kestra/operation.ts';
+import type { Call, Invoke, OperationId, Reply } from '../kestra/operation.ts';
 import type { Target, Tool } from '../tools/tool.ts';
 import { insist } from './layers/authorize.ts';
 
@@ -12,6 +12,12 @@ const filtered: Readonly<Partial<Record<OperationId, (row: Row) => unknown>>> = 
   searchExecutions: (row) => row.namespace,
   searchTriggers: (row) => (row.state as Row | undefined)?.namespace,
 };
+
+/** Short lists that not every Kestra can filter by namespace: fetched whole, limited, and paged here. */
+const whole: Readonly<Partial<Record<OperationId, (row: Row) => unknown>>> = {
+  searchNamespaces: (row) => row.id,
+};
+const wholePage = 1000;
 
 /** Operations that concern one thing whose namespace was authorized, by the target or by a hop. */
 const pinned: ReadonlySet<OperationId> = new Set([
@@ -40,6 +46,8 @@ export const confine = async (invoke: Invoke, where: Reach, tool: Tool, target: 
   const filter = `^(${where.map((namespace) => namespace.replaceAll('.', '\\.')).join('|')})(\\..*)?$`;
   return async (id, call) => {
     if (pinned.has(id)) return invoke(id, call);
+    const nameOf = tool.narrow === 'rows' ? whole[id] : undefined;
+    if (nameOf) return limited(invoke, id, call, (row) => inside(where, nameOf(row)));
     const namespaceOf = tool.narrow === 'regex' ? filtered[id] : undefined;
     if (!namespaceOf)
       throw new PublicError('forbidden', `This lists things of every namespace; your roles are for ${where.join(', ')} and below.`);
@@ -56,6 +64,27 @@ export const confine = async (invoke: Invoke, where: Reach, tool: Tool, target: 
     return reply;
   };
 };
+
+const inside = (where: readonly string[], namespace: unknown): boolean => typeof namespace === 'string' && within(where, namespace);
+
+interface Page {
+  readonly total: number;
+  readonly results: readonly Row[];
+}
+
+const limited: <Id extends OperationId>(invoke: Invoke, id: Id, call: Call<Id>, shown: (row: Row) => boolean) => Promise<Reply<Id>> =
+  async (invoke, id, call, shown) => {
+    const { query } = call as { query?: { page?: number; size?: number } };
+    const rows: Row[] = [];
+    for (let page = 1; ; page++) {
+      const { total, results } = (await invoke(id, { ...call, query: { ...query, page, size: wholePage } })) as Page;
+      rows.push(...results);
+      if (results.length === 0 || rows.length >= total) break;
+    }
+    const mine = rows.filter(shown);
+    const { page = 1, size = mine.length } = query ?? {};
+    return { total: mine.length, results: mine.slice((page - 1) * size, page * size) } as never;
+  };
 
 const narrowed = <C>(call: C, filter: string): C => {
   const { query = {}, ...rest } = call as { query?: { filters?: { namespace?: object } } };

@@ -20,10 +20,10 @@ export interface Target {
 }
 
 /**
- * How a list is limited for a caller whose grants name namespaces. `regex`: a filter on the namespace is added to every call. A tool that
- * lists without one is refused to such a caller.
+ * How a list is limited for a caller whose grants name namespaces. `regex`: a filter on the namespace is added to every call; `rows`: a short
+ * list is fetched whole and limited. A tool that lists without one is refused to such a caller.
  */
-export type Narrow = 'regex';
+export type Narrow = 'regex' | 'rows';
 
 /** What a running tool may use. */
 export interface Context<Ids extends OperationId = OperationId> {
