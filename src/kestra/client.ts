@@ -35,7 +35,7 @@ export interface Kestra {
 export const connectKestra = (config: KestraConfig, log: Log): Kestra => {
   let opened: Promise<Transport> | undefined;
   const transport = () => {
-    opened ??= openTransport(config);
+    opened ??= openTransport(config, () => reader.doubt());
     return opened;
   };
   const reader = createInstanceReader(config, transport, log);
@@ -89,8 +89,9 @@ export const connectKestra = (config: KestraConfig, log: Log): Kestra => {
       for (const [i, path] of paths.entries()) {
         try {
           const reply = await request(route, path, spoken.call, caller);
+          const heard = spoken.hear(reply);
           caller.onAnswer?.(id, 200);
-          return spoken.hear(reply) as never;
+          return heard as never;
         } catch (thrown) {
           const status = thrown instanceof KestraError ? thrown.status : undefined;
           caller.onAnswer?.(id, status);

@@ -8,5 +8,18 @@ export const inNamespace = (namespace: string | undefined, children: boolean | u
   return { namespace: children ? { PREFIX: namespace } : { EQUALS: namespace } };
 };
 
+/**
+ * The filters for a flow's executions of all times: of both lines, one that isn't asked for a start date silently gives those of the last
+ * eight days.
+ */
+export const ofFlow = (namespace: string, flowId: string): Filters => ({
+  namespace: { EQUALS: namespace },
+  flowId: { EQUALS: flowId },
+  ...everSince,
+});
+
+/** Any start date: see `ofFlow`. */
+export const everSince: Filters = { startDate: { GREATER_THAN_OR_EQUAL_TO: '1970-01-01T00:00:00Z' } };
+
 /** The filter for a free text, where there is one. */
 export const matching = (query: string | undefined): Filters => (query === undefined ? {} : { q: { EQUALS: query } });

@@ -55,7 +55,7 @@ export const createInstanceReader = (config: KestraConfig, transport: () => Prom
     const line = lineOf(version);
     if (known?.instance.version !== version) {
       log.info({ version, edition, line }, 'kestra');
-      if (!version.startsWith(line))
+      if (!version.startsWith(`${line}.`))
         log.warn({ version, line }, 'this version of Kestra is not one that was tested: the nearest contract is used');
     }
     const instance: Instance = { version, edition, line, ...uiAddress(config.uiUrl ?? url) };
@@ -93,9 +93,9 @@ export const createInstanceReader = (config: KestraConfig, transport: () => Prom
 const uiAddress = (url: string | undefined): { uiUrl?: string } =>
   url && /^https?:\/\//.test(url) ? { uiUrl: url.replace(/\/+$/, '') } : {};
 
-/** The highest known line that is not above the version; the lowest one for a version older than all. */
+/** The highest known line that is not above the version; the lowest one for a version older than all, the newest for one without numbers. */
 export const lineOf = (version: string): Line => {
-  const [major = 0, minor = 0] = version.split(/[.-]/).map(Number);
+  const [, major = Number.POSITIVE_INFINITY, minor = 0] = /(\d+)\.(\d+)/.exec(version)?.map(Number) ?? [];
   const below = lines.filter((line) => {
     const [a = 0, b = 0] = line.split('.').map(Number);
     return a < major || (a === major && b <= minor);

@@ -16,13 +16,19 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** Loaded on first use: a stdio server lists its tools before it needs the network. */
-export const openTransport = async (config: KestraConfig): Promise<Transport> => {
+/**
+ * Loaded on first use: a stdio server lists its tools before it needs the network.
+ * @param onClosed called when Kestra, not this side, ends a connection
+ */
+export const openTransport = async (config: KestraConfig, onClosed: () => void): Promise<Transport> => {
   const undici = await import('undici');
   const dispatcher: Agent = new undici.Agent({
     connect: { timeout: connectTimeoutMs, rejectUnauthorized: config.verifyTls, ...(config.ca && { ca: config.ca }) },
     headersTimeout: 0,
     bodyTimeout: 0,
+  });
+  dispatcher.on('disconnect', (_origin, _targets, error) => {
+    if ('code' in error && error.code === 'UND_ERR_SOCKET') onClosed();
   });
   return {
     undici,
