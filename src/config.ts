@@ -63,6 +63,8 @@ export interface KestraConfig {
   /** The certificate authority, PEM. */
   readonly ca?: string;
   readonly timeoutMs: number;
+  /** 3 s if left out. */
+  readonly connectTimeoutMs?: number;
 }
 
 /** Everything that may be set, read once at the start; nothing else reads the environment. */

@@ -78,7 +78,8 @@ export const connectKestra = (config: KestraConfig, log: Log): Kestra => {
   return {
     as: (caller) => async (id, call) => {
       const reads = (routes[id]['2.0'] ?? routes[id]['1.3'])?.method === 'get';
-      const instance = await reader.read(authorizationOf(caller.credential), reads ? freshForReads : freshForWrites);
+      const asked = reader.read(authorizationOf(caller.credential), reads ? freshForReads : freshForWrites);
+      const instance = await unlessAborted(asked, caller.signal);
       const spoken = speak(instance.line, id, call as Call<OperationId>);
       const route = routes[spoken.operation][instance.line];
       if (!route || (route.edition === 'ee' && instance.edition === 'OSS')) throw notOnThisServer(instance, route);
@@ -107,6 +108,22 @@ export const connectKestra = (config: KestraConfig, log: Log): Kestra => {
       if (opened) await (await opened).close();
     },
   };
+};
+
+/** The question for the version is shared, so a caller who gives up leaves it to the others. */
+const unlessAborted = async <T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
+  if (!signal) return promise;
+  let giveUp = (): void => undefined;
+  const gone = new Promise<never>((_, reject) => {
+    giveUp = () => reject(new KestraError('cancelled', 'The call was cancelled.', { mayHaveArrived: false }));
+  });
+  if (signal.aborted) giveUp();
+  else signal.addEventListener('abort', giveUp);
+  try {
+    return await Promise.race([promise, gone]);
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
 };
 
 type Untyped = (method: string, path: string, init: unknown) => Promise<{ error?: unknown; response: Response }>;

@@ -16,6 +16,18 @@ export class KestraError extends PublicError {
   }
 }
 
+/** The same, of something that was asked before the call itself, which was therefore never sent. */
+export const beforehand = ({ code, message, detail, quoted, status }: KestraError): KestraError =>
+  new KestraError(code, message, { mayHaveArrived: false, detail: { status, detail }, ...(quoted && { quoted }) });
+
+/** Whatever answers at the address, it isn't Kestra. */
+export const notKestra = (detail: unknown): KestraError =>
+  new KestraError(
+    'kestra_unreadable',
+    'What answers at the address of Kestra is not Kestra. An administrator should check KESTRA_API_URL.',
+    { mayHaveArrived: true, detail },
+  );
+
 const answers: Readonly<Record<number, readonly [Code, string]>> = {
   400: ['kestra_refused', 'Kestra refused the request: mend what it names and try again.'],
   401: ['kestra_unauthorized', 'Kestra does not accept the credential that is used for you. auth_status says how to set a valid one.'],
@@ -86,6 +98,7 @@ export const breakdown = (thrown: unknown, caller: AbortSignal | undefined): Kes
   const code = networkCode(thrown);
   const about = { mayHaveArrived: !neverSent.has(code) && !certificate.test(code), detail: thrown };
   if (caller?.aborted) return new KestraError('cancelled', 'The call was cancelled.', about);
+  if (/^HPE_|^HTTPParserError|ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH/.test(code)) return notKestra(thrown);
   if (code === 'TimeoutError') return new KestraError('kestra_timeout', 'Kestra did not answer in time.', about);
   if (certificate.test(code)) {
     return new KestraError('misconfigured', "Kestra's certificate can't be verified. An administrator should set KESTRA_CA_FILE.", about);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { KestraConfig } from '../config.ts';
 import { PublicError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { breakdown, KestraError, refusal } from './failure.ts';
+import { beforehand, breakdown, notKestra, refusal } from './failure.ts';
 import { type Line, lines } from './generated/routes.ts';
 import type { Transport } from './transport.ts';
 
@@ -20,7 +20,7 @@ export interface Instance {
 export interface InstanceReader {
   /**
    * @param maxAgeMs how old the knowledge may be: a client of 1.x on a server that was upgraded doesn't fail, it silently gets unfiltered lists
-   * @throws KestraError
+   * @throws KestraError, never with a status or as something that may have arrived: what was to be called wasn't
    */
   read(authorization?: string, maxAgeMs?: number): Promise<Instance>;
   /** Kestra answered in a way that the knowledge doesn't explain: ask again before the next call. */
@@ -34,23 +34,16 @@ const configs = z.object({ version: z.string(), edition: z.enum(['OSS', 'EE']).c
 
 export const createInstanceReader = (config: KestraConfig, transport: () => Promise<Transport>, log: Log): InstanceReader => {
   let known: { instance: Instance; at: number } | undefined;
-  let asking: Promise<Instance> | undefined;
+  const asking = new Map<string | undefined, Promise<Instance>>();
 
   const ask = async (authorization?: string): Promise<Instance> => {
     const first = await request();
     const response = (first.status === 401 || first.status === 403) && authorization ? await request(authorization) : first;
-    if (!response.ok) throw refusal(response.status, await response.text());
-    const parsed = configs.safeParse(await response.json().catch(() => undefined));
-    if (!parsed.success) {
-      throw new KestraError(
-        'kestra_unreadable',
-        'What answers at the address of Kestra is not Kestra. An administrator should check KESTRA_API_URL.',
-        {
-          status: response.status,
-          mayHaveArrived: true,
-        },
-      );
-    }
+    const { status } = response;
+    const text = await response.text();
+    if (status === 401 || status === 403 || status === 429 || status >= 500 || (status >= 300 && status < 400)) throw refusal(status, text);
+    const parsed = configs.safeParse(json(text));
+    if (!response.ok || !parsed.success) throw notKestra({ status });
     const { version, edition, url } = parsed.data;
     const line = lineOf(version);
     if (known?.instance.version !== version) {
@@ -71,23 +64,34 @@ export const createInstanceReader = (config: KestraConfig, transport: () => Prom
         redirect: 'manual',
         signal: AbortSignal.timeout(config.timeoutMs),
       }),
-    ).catch((thrown: unknown) => {
-      throw breakdown(thrown, undefined);
-    });
+    );
   };
 
   return {
     read: (authorization, maxAgeMs = freshForReads) => {
       if (known && Date.now() - known.at < maxAgeMs) return Promise.resolve(known.instance);
-      asking ??= ask(authorization).finally(() => {
-        asking = undefined;
-      });
-      return asking;
+      const under = asking.get(authorization);
+      if (under) return under;
+      const answer = ask(authorization)
+        .catch((thrown: unknown) => {
+          throw beforehand(breakdown(thrown, undefined));
+        })
+        .finally(() => asking.delete(authorization));
+      asking.set(authorization, answer);
+      return answer;
     },
     doubt: () => {
       if (known) known.at = 0;
     },
   };
+};
+
+const json = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 };
 
 const uiAddress = (url: string | undefined): { uiUrl?: string } =>

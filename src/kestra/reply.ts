@@ -3,31 +3,34 @@ import { KestraError } from './failure.ts';
 
 /**
  * The body by what was sent, held against what was expected: JSON as a value, text as a string, events and files as a stream, nothing as
- * undefined (200 and 202 may be empty).
- * @throws KestraError `kestra_unreadable` if it is something else, such as a login page with 200
+ * undefined.
+ * @throws KestraError `kestra_unreadable` if it is something else, such as a login page with 200, or nothing where JSON must be
  */
 export const readReply = async (response: Response, expected: string | undefined): Promise<unknown> => {
   const type = (response.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  if (response.status === 204 || response.body === null || response.headers.get('content-length') === '0') return undefined;
+  if (response.status === 204 || response.body === null || response.headers.get('content-length') === '0')
+    return expected === 'application/json' || expected === 'text/event-stream' ? unreadable(response, 'nothing') : undefined;
   if (expected === 'text/event-stream') return type === expected ? response.body : unreadable(response, type);
   if (type === 'text/html' && expected !== type) return unreadable(response, type);
-  if (/^(application|text)\/(.+\+)?json$/.test(type)) return parsed(await response.text(), response, type);
-  if (isJson(expected)) {
+  if (isJson(type) || isJson(expected)) {
     const text = await response.text();
-    return text === '' ? undefined : unreadable(response, type);
+    if (text === '' && expected !== 'application/json') return undefined;
+    return isJson(type) ? parsed(text, response, type) : unreadable(response, type);
   }
   return type.startsWith('text/') || type.endsWith('yaml') ? await response.text() : response.body;
 };
 
-const isJson = (type: string | undefined): boolean => type !== undefined && /[/+]json$/.test(type);
+/** Kestra's kill declares text/json, and may answer without a body. */
+const isJson = (type: string | undefined): boolean => type !== undefined && /^(application|text)\/(.+\+)?json$/.test(type);
 
 const parsed = (text: string, response: Response, type: string): unknown => {
-  if (text === '') return undefined;
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    if (value !== null) return value;
   } catch {
-    return unreadable(response, `${type}, cut short`);
+    // As unreadable as a null where something must be.
   }
+  return unreadable(response, `${type}, not whole`);
 };
 
 const unreadable = (response: Response, type: string): never => {

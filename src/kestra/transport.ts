@@ -3,7 +3,7 @@ import type { Agent, Request, Response } from 'undici';
 import type { KestraConfig } from '../config.ts';
 import { networkCode } from './failure.ts';
 
-const connectTimeoutMs = 3000;
+const defaultConnectTimeoutMs = 3000;
 const attempts = 3;
 /** A wait that Kestra asks for is honoured up to here; a longer one is the caller's to keep. */
 const longestWaitMs = 5000;
@@ -23,7 +23,11 @@ export interface Transport {
 export const openTransport = async (config: KestraConfig, onClosed: () => void): Promise<Transport> => {
   const undici = await import('undici');
   const dispatcher: Agent = new undici.Agent({
-    connect: { timeout: connectTimeoutMs, rejectUnauthorized: config.verifyTls, ...(config.ca && { ca: config.ca }) },
+    connect: {
+      timeout: config.connectTimeoutMs ?? defaultConnectTimeoutMs,
+      rejectUnauthorized: config.verifyTls,
+      ...(config.ca && { ca: config.ca }),
+    },
     headersTimeout: 0,
     bodyTimeout: 0,
   });
