@@ -11,6 +11,20 @@ const url = z.url({ protocol: /^https?$/, error: 'use a URL that begins with htt
 const seconds = (least: number, most: number) =>
   z.coerce.number({ error: 'use a number of seconds' }).min(least, `use at least ${least}`).max(most, `use at most ${most}`);
 
+const list = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(/[\s,]+/)
+      .filter((word) => word !== '')
+      .map((word) => word.toLowerCase()),
+  );
+
+const presets = ['entra', 'google', 'okta', 'auth0', 'keycloak', 'other'] as const;
+/** The kinds of identity provider whose habits are known; `other` is any conforming one. */
+export type Preset = (typeof presets)[number];
+
 /** Every setting by its name in the environment. The description is what `--help` and the documentation say of it. */
 const settings = z.object({
   KESTRA_API_URL: url.default('http://localhost:8080').describe('where Kestra is, with or without /api/v1'),
@@ -31,13 +45,49 @@ const settings = z.object({
     .enum(builtInRoles, `use one of ${builtInRoles.join(', ')}`)
     .default('kestra-admin')
     .describe('what the assistant may do over stdio; kestra-viewer for reading only'),
+  OIDC_ISSUER_URL: url.optional().describe("the identity provider's issuer, exactly as its discovery document says it"),
+  OIDC_CLIENT_ID: z.string().min(1).optional().describe('the client id that the identity provider gave this server'),
+  OIDC_CLIENT_SECRET: z.string().min(1).optional().describe('and its secret (or OIDC_CLIENT_SECRET_FILE)'),
+  OIDC_SCOPES: z.string().min(1).default('openid profile email').describe('what to ask the identity provider for'),
+  OIDC_REDIRECT_URI: url.optional().describe("where the identity provider sends people back (default: the public URL's /oauth/callback)"),
+  OIDC_PRESET: z
+    .enum(['auto', ...presets], `use auto or one of ${presets.join(', ')}`)
+    .default('auto')
+    .describe('the kind of identity provider; auto tells it by the issuer'),
+  OIDC_OFFLINE_ACCESS: flag.default(true).describe('whether to ask for a refresh token, so that roles stay current without a new sign-in'),
+  OIDC_AUTHORIZATION_PARAMETERS: z
+    .string()
+    .default('')
+    .describe('more parameters for the authorization request, as in a query string: prompt=select_account'),
+  OIDC_ROLES_CLAIM: z.string().min(1).default('roles').describe('the claim with roles: a name, or a path such as realm_access.roles'),
+  OIDC_GROUPS_CLAIM: z.string().min(1).default('groups').describe('the claim with groups, likewise'),
+  OIDC_USERINFO: flag.default(true).describe('whether to ask the userinfo endpoint for claims that the ID token lacks'),
+  OIDC_ACCESS_TOKEN_CLAIMS: flag.default(false).describe("whether roles may also come from the provider's access token, if it is a JWT"),
+  OIDC_TENANTS: list.describe('the Entra tenants (ids) whose people may sign in; needed with a multi-tenant issuer'),
+  OIDC_HOSTED_DOMAINS: list.describe('the Google Workspace domains whose people may sign in'),
+  OIDC_CA_FILE: z.string().min(1).optional().describe("a PEM file with the certificate authority of the identity provider's certificate"),
+  KESTRA_MCP_DEFAULT_SCOPES: z
+    .string()
+    .default('kestra.read kestra.execute kestra.write')
+    .describe('the scopes of a client that asks for none'),
+  KESTRA_MCP_ACCESS_TOKEN_SECONDS: seconds(30, 86_400).default(900).describe('how long an access token lives'),
+  KESTRA_MCP_REFRESH_IDLE_SECONDS: seconds(60, 31_536_000).default(2_592_000).describe('how long an unused refresh token lives'),
+  KESTRA_MCP_REFRESH_MAX_SECONDS: seconds(60, 31_536_000).default(7_776_000).describe('how long a sign-in lasts at most'),
+  KESTRA_MCP_REFRESH_REPLAY_SECONDS: seconds(0, 300)
+    .default(30)
+    .describe('how long a lost answer to a refresh can be asked for again; 0 = never'),
+  KESTRA_MCP_CODE_SECONDS: seconds(10, 600).default(60).describe('how long an authorization code lives'),
+  KESTRA_MCP_TRANSACTION_SECONDS: seconds(60, 3600).default(600).describe('how long a sign-in may take'),
+  KESTRA_MCP_CLAIMS_MAX_AGE: seconds(60, 2_592_000)
+    .default(28_800)
+    .describe('how old roles may get while the identity provider cannot be asked, in seconds'),
   KESTRA_MCP_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'], 'use debug, info, warn or error')
     .default('info')
     .describe('what goes to stderr'),
 });
 
-const secrets = ['KESTRA_API_TOKEN', 'KESTRA_PASSWORD'] as const;
+const secrets = ['KESTRA_API_TOKEN', 'KESTRA_PASSWORD', 'OIDC_CLIENT_SECRET'] as const;
 
 /** How a request authenticates at Kestra. */
 export type KestraCredential =
@@ -55,6 +105,41 @@ export interface KestraConfig {
   readonly timeoutMs: number;
 }
 
+/** The identity provider and what is taken from it. */
+export interface OidcConfig {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret?: string;
+  readonly scopes: readonly string[];
+  /** Absent: /oauth/callback of the public URL. */
+  readonly redirectUri?: string;
+  readonly preset: Preset | 'auto';
+  readonly offlineAccess: boolean;
+  readonly authorizationParameters: Readonly<Record<string, string>>;
+  readonly rolesClaim: string;
+  readonly groupsClaim: string;
+  readonly userinfo: boolean;
+  readonly accessTokenClaims: boolean;
+  /** Lower case; empty = any, where the issuer is of one tenant. */
+  readonly tenants: readonly string[];
+  /** Lower case; empty = any. */
+  readonly hostedDomains: readonly string[];
+  /** The certificate authority, PEM. */
+  readonly ca?: string;
+}
+
+/** How long things live that the authorization server issues; all in milliseconds. */
+export interface Lifetimes {
+  readonly accessToken: number;
+  readonly refreshIdle: number;
+  readonly refreshMax: number;
+  /** 0 = a refresh can't be asked for again. */
+  readonly refreshReplay: number;
+  readonly code: number;
+  readonly transaction: number;
+  readonly claimsMaxAge: number;
+}
+
 /** Everything that may be set, read once at the start; nothing else reads the environment. */
 export interface Config {
   readonly transport: 'http' | 'stdio';
@@ -63,6 +148,11 @@ export interface Config {
   /** The credential of the environment: the caller's own over stdio. */
   readonly credential?: KestraCredential;
   readonly role: (typeof builtInRoles)[number];
+  /** Absent when no issuer is set. */
+  readonly oidc?: OidcConfig;
+  readonly lifetimes: Lifetimes;
+  /** As KESTRA_MCP_DEFAULT_SCOPES says them. */
+  readonly defaultScopes: string;
   /** What an administrator should know about these settings, though they can be used. */
   readonly warnings: readonly string[];
 }
@@ -102,6 +192,17 @@ export const readConfig = (environment: Environment, envFile?: string): Config =
     }),
     credential: credential(s),
     role: s.KESTRA_MCP_ROLE,
+    oidc: oidc(s),
+    lifetimes: Object.freeze({
+      accessToken: s.KESTRA_MCP_ACCESS_TOKEN_SECONDS * 1000,
+      refreshIdle: s.KESTRA_MCP_REFRESH_IDLE_SECONDS * 1000,
+      refreshMax: s.KESTRA_MCP_REFRESH_MAX_SECONDS * 1000,
+      refreshReplay: s.KESTRA_MCP_REFRESH_REPLAY_SECONDS * 1000,
+      code: s.KESTRA_MCP_CODE_SECONDS * 1000,
+      transaction: s.KESTRA_MCP_TRANSACTION_SECONDS * 1000,
+      claimsMaxAge: s.KESTRA_MCP_CLAIMS_MAX_AGE * 1000,
+    }),
+    defaultScopes: s.KESTRA_MCP_DEFAULT_SCOPES,
     warnings: warnings(env, s),
   });
 };
@@ -135,6 +236,28 @@ const credential = (s: Settings): KestraCredential | undefined => {
   if (s.KESTRA_USERNAME && s.KESTRA_PASSWORD) return { kind: 'password', username: s.KESTRA_USERNAME, password: s.KESTRA_PASSWORD };
   if (s.KESTRA_USERNAME || s.KESTRA_PASSWORD) throw new PublicError('misconfigured', 'set KESTRA_USERNAME and KESTRA_PASSWORD together');
   return undefined;
+};
+
+const oidc = (s: Settings): OidcConfig | undefined => {
+  if (!s.OIDC_ISSUER_URL) return undefined;
+  if (!s.OIDC_CLIENT_ID) throw new PublicError('misconfigured', 'OIDC_ISSUER_URL is set, OIDC_CLIENT_ID is missing');
+  return Object.freeze({
+    issuer: s.OIDC_ISSUER_URL,
+    clientId: s.OIDC_CLIENT_ID,
+    clientSecret: s.OIDC_CLIENT_SECRET,
+    scopes: s.OIDC_SCOPES.split(/\s+/).filter((scope) => scope !== ''),
+    redirectUri: s.OIDC_REDIRECT_URI,
+    preset: s.OIDC_PRESET,
+    offlineAccess: s.OIDC_OFFLINE_ACCESS,
+    authorizationParameters: Object.fromEntries(new URLSearchParams(s.OIDC_AUTHORIZATION_PARAMETERS)),
+    rolesClaim: s.OIDC_ROLES_CLAIM,
+    groupsClaim: s.OIDC_GROUPS_CLAIM,
+    userinfo: s.OIDC_USERINFO,
+    accessTokenClaims: s.OIDC_ACCESS_TOKEN_CLAIMS,
+    tenants: s.OIDC_TENANTS,
+    hostedDomains: s.OIDC_HOSTED_DOMAINS,
+    ca: s.OIDC_CA_FILE && read(s.OIDC_CA_FILE, 'OIDC_CA_FILE'),
+  });
 };
 
 const warnings = (env: Record<string, string>, s: Settings): string[] => {
