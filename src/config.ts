@@ -3,6 +3,7 @@ import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { builtInRoles } from './access/permission.ts';
 import { PublicError } from './errors.ts';
+import { isLoopbackHost, parsePublicUrl } from './public-url.ts';
 
 const flag = z
   .enum(['true', 'false', '1', '0', 'yes', 'no'], 'use true or false')
@@ -45,6 +46,31 @@ const settings = z.object({
     .enum(builtInRoles, `use one of ${builtInRoles.join(', ')}`)
     .default('kestra-admin')
     .describe('what the assistant may do over stdio; kestra-viewer for reading only'),
+  KESTRA_MCP_HOST: z.string().min(1).optional().describe('the address to listen on (default: loopback)'),
+  KESTRA_MCP_PORT: z.coerce.number({ error: 'use a port number' }).int().min(1).max(65_535).default(8081).describe('and the port'),
+  KESTRA_MCP_PUBLIC_URL: z
+    .string()
+    .optional()
+    .describe('the URL by which clients reach this server (default: http://127.0.0.1 and the port)'),
+  KESTRA_MCP_TRUST_PROXY: z.coerce
+    .number({ error: 'use the number of proxies in front of this server' })
+    .int('use a whole number')
+    .min(0)
+    .max(10)
+    .default(0)
+    .describe('how many reverse proxies in front of this server may say who is asking (X-Forwarded-For)'),
+  KESTRA_MCP_ALLOWED_HOSTS: list.describe(
+    "more values of the Host header that count besides the public URL's, as a proxy may send its own",
+  ),
+  KESTRA_MCP_ALLOWED_ORIGINS: list.describe('origins of web pages that may use /mcp, such as https://inspector.example.com'),
+  KESTRA_MCP_REGISTRATION: flag.default(true).describe('whether clients may register themselves'),
+  KESTRA_MCP_REDIRECT_SCHEMES: list
+    .prefault('cursor')
+    .describe('the private-use schemes that clients may be sent back to, besides https and loopback; none = no such scheme'),
+  KESTRA_MCP_CLIENTS: z.string().min(1).optional().describe('clients that are set up here, as a JSON array (or KESTRA_MCP_CLIENTS_FILE)'),
+  KESTRA_MCP_CIMD: flag.default(true).describe('whether clients may describe themselves by a document at their own URL'),
+  KESTRA_MCP_CIMD_HOSTS: list.describe('the hosts to which such documents are limited (*.example.com = all below)'),
+  KESTRA_MCP_CIMD_CA_FILE: z.string().min(1).optional().describe('a PEM file with a certificate authority of those hosts'),
   OIDC_ISSUER_URL: url.optional().describe("the identity provider's issuer, exactly as its discovery document says it"),
   OIDC_CLIENT_ID: z.string().min(1).optional().describe('the client id that the identity provider gave this server'),
   OIDC_CLIENT_SECRET: z.string().min(1).optional().describe('and its secret (or OIDC_CLIENT_SECRET_FILE)'),
@@ -87,7 +113,7 @@ const settings = z.object({
     .describe('what goes to stderr'),
 });
 
-const secrets = ['KESTRA_API_TOKEN', 'KESTRA_PASSWORD', 'OIDC_CLIENT_SECRET'] as const;
+const secrets = ['KESTRA_API_TOKEN', 'KESTRA_PASSWORD', 'OIDC_CLIENT_SECRET', 'KESTRA_MCP_CLIENTS'] as const;
 
 /** How a request authenticates at Kestra. */
 export type KestraCredential =
@@ -128,16 +154,45 @@ export interface OidcConfig {
   readonly ca?: string;
 }
 
-/** How long things live that the authorization server issues; all in milliseconds. */
+/** How this server is reached, and by which clients. */
+export interface HttpConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Without a trailing slash: the issuer too. */
+  readonly publicUrl: string;
+  /** Reverse proxies in front that are believed. */
+  readonly trustedHops: number;
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+  readonly registration: boolean;
+  readonly redirectSchemes: readonly string[];
+  /** JSON, with secrets. */
+  readonly clients?: string;
+  readonly metadataDocuments: MetadataDocumentConfig;
+}
+
+export interface MetadataDocumentConfig {
+  readonly on: boolean;
+  /** Empty = any public host. */
+  readonly hosts: readonly string[];
+  /** HTTPS_PROXY: then the proxy alone decides which addresses are reached, so documents need `hosts`. */
+  readonly proxy?: string;
+  /** The certificate authority, PEM. */
+  readonly ca?: string;
+}
+
+/** How long things last that the authorization server issues. */
 export interface Lifetimes {
-  readonly accessToken: number;
-  readonly refreshIdle: number;
-  readonly refreshMax: number;
+  readonly signInMs: number;
+  readonly codeMs: number;
+  readonly accessMs: number;
+  readonly refreshIdleMs: number;
+  /** From the approval to the end, whatever is refreshed. */
+  readonly grantMs: number;
   /** 0 = a refresh can't be asked for again. */
-  readonly refreshReplay: number;
-  readonly code: number;
-  readonly transaction: number;
-  readonly claimsMaxAge: number;
+  readonly replayMs: number;
+  /** How old roles may get while the identity provider can't be asked. */
+  readonly claimsMaxAgeMs: number;
 }
 
 /** Everything that may be set, read once at the start; nothing else reads the environment. */
@@ -148,6 +203,7 @@ export interface Config {
   /** The credential of the environment: the caller's own over stdio. */
   readonly credential?: KestraCredential;
   readonly role: (typeof builtInRoles)[number];
+  readonly http: HttpConfig;
   /** Absent when no issuer is set. */
   readonly oidc?: OidcConfig;
   readonly lifetimes: Lifetimes;
@@ -192,15 +248,16 @@ export const readConfig = (environment: Environment, envFile?: string): Config =
     }),
     credential: credential(s),
     role: s.KESTRA_MCP_ROLE,
+    http: http(s, env),
     oidc: oidc(s),
     lifetimes: Object.freeze({
-      accessToken: s.KESTRA_MCP_ACCESS_TOKEN_SECONDS * 1000,
-      refreshIdle: s.KESTRA_MCP_REFRESH_IDLE_SECONDS * 1000,
-      refreshMax: s.KESTRA_MCP_REFRESH_MAX_SECONDS * 1000,
-      refreshReplay: s.KESTRA_MCP_REFRESH_REPLAY_SECONDS * 1000,
-      code: s.KESTRA_MCP_CODE_SECONDS * 1000,
-      transaction: s.KESTRA_MCP_TRANSACTION_SECONDS * 1000,
-      claimsMaxAge: s.KESTRA_MCP_CLAIMS_MAX_AGE * 1000,
+      signInMs: s.KESTRA_MCP_TRANSACTION_SECONDS * 1000,
+      codeMs: s.KESTRA_MCP_CODE_SECONDS * 1000,
+      accessMs: s.KESTRA_MCP_ACCESS_TOKEN_SECONDS * 1000,
+      refreshIdleMs: s.KESTRA_MCP_REFRESH_IDLE_SECONDS * 1000,
+      grantMs: s.KESTRA_MCP_REFRESH_MAX_SECONDS * 1000,
+      replayMs: s.KESTRA_MCP_REFRESH_REPLAY_SECONDS * 1000,
+      claimsMaxAgeMs: s.KESTRA_MCP_CLAIMS_MAX_AGE * 1000,
     }),
     defaultScopes: s.KESTRA_MCP_DEFAULT_SCOPES,
     warnings: warnings(env, s),
@@ -238,6 +295,30 @@ const credential = (s: Settings): KestraCredential | undefined => {
   return undefined;
 };
 
+const http = (s: Settings, env: Record<string, string>): HttpConfig => {
+  const publicUrl = parsePublicUrl(s.KESTRA_MCP_PUBLIC_URL ?? `http://127.0.0.1:${s.KESTRA_MCP_PORT}`);
+  const { hostname } = new URL(publicUrl);
+  const proxy = env.HTTPS_PROXY ?? env.https_proxy;
+  const hosts = s.KESTRA_MCP_CIMD_HOSTS;
+  return Object.freeze({
+    host: s.KESTRA_MCP_HOST ?? (isLoopbackHost(hostname) ? hostname.replace(/[[\]]/g, '') : '127.0.0.1'),
+    port: s.KESTRA_MCP_PORT,
+    publicUrl,
+    trustedHops: s.KESTRA_MCP_TRUST_PROXY,
+    allowedHosts: s.KESTRA_MCP_ALLOWED_HOSTS,
+    allowedOrigins: s.KESTRA_MCP_ALLOWED_ORIGINS,
+    registration: s.KESTRA_MCP_REGISTRATION,
+    redirectSchemes: s.KESTRA_MCP_REDIRECT_SCHEMES.filter((scheme) => scheme !== 'none'),
+    clients: s.KESTRA_MCP_CLIENTS,
+    metadataDocuments: {
+      on: s.KESTRA_MCP_CIMD && (proxy === undefined || hosts.length > 0),
+      hosts,
+      proxy,
+      ca: s.KESTRA_MCP_CIMD_CA_FILE && read(s.KESTRA_MCP_CIMD_CA_FILE, 'KESTRA_MCP_CIMD_CA_FILE'),
+    },
+  });
+};
+
 const oidc = (s: Settings): OidcConfig | undefined => {
   if (!s.OIDC_ISSUER_URL) return undefined;
   if (!s.OIDC_CLIENT_ID) throw new PublicError('misconfigured', 'OIDC_ISSUER_URL is set, OIDC_CLIENT_ID is missing');
@@ -269,6 +350,12 @@ const warnings = (env: Record<string, string>, s: Settings): string[] => {
   }
   if (!s.KESTRA_VERIFY_SSL)
     found.push('KESTRA_VERIFY_SSL is off: anybody between here and Kestra can read the credential; prefer KESTRA_CA_FILE');
+  if (s.KESTRA_MCP_CIMD && (env.HTTPS_PROXY ?? env.https_proxy) && s.KESTRA_MCP_CIMD_HOSTS.length === 0)
+    found.push(
+      'HTTPS_PROXY hides which addresses are reached, so client metadata documents are off: name their hosts in KESTRA_MCP_CIMD_HOSTS',
+    );
+  if (s.KESTRA_MCP_HOST && !s.KESTRA_MCP_PUBLIC_URL && !isLoopbackHost(s.KESTRA_MCP_HOST))
+    found.push('KESTRA_MCP_PUBLIC_URL is not set: only this machine itself can use the server, whatever KESTRA_MCP_HOST says');
   if (s.KESTRA_API_TOKEN && s.KESTRA_USERNAME) found.push('KESTRA_API_TOKEN is used, KESTRA_USERNAME is not');
   return found;
 };

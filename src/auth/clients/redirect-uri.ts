@@ -1,3 +1,4 @@
+import { PublicError } from '../../errors.ts';
 import type { Client } from './client.ts';
 
 /** What an administrator decides about redirect URIs. */
@@ -14,6 +15,14 @@ export const unsafeSchemes: readonly string[] = [
   ...['javascript', 'mailto', 'moz-extension', 'ms-appinstaller', 'ms-msdt', 'res', 'resource', 'search-ms', 'shell', 'sms', 'ssh'],
   ...['tel', 'vbscript', 'view-source', 'ws', 'wss'],
 ];
+
+/** The policy of a server at this URL. @throws PublicError `misconfigured` if a scheme is none that an app of its own may claim */
+export const redirectPolicy = (publicUrl: string, privateSchemes: readonly string[]): RedirectPolicy => {
+  const wrong = privateSchemes.find((scheme) => !/^[a-z][a-z0-9+.-]*$/.test(scheme) || unsafeSchemes.includes(scheme));
+  if (wrong)
+    throw new PublicError('misconfigured', `KESTRA_MCP_REDIRECT_SCHEMES: ${wrong} is no private-use scheme (write cursor, not cursor://)`);
+  return { ownOrigin: new URL(publicUrl).origin, privateSchemes };
+};
 
 const longest = 2000;
 /** What our own answer adds, or a mix-up could forge, in the query of the redirect (RFC 6749 §4.1.2, RFC 9207 §2). */
