@@ -1,6 +1,8 @@
 import type { ErrorRequestHandler, Response } from 'express';
 import { asPublicError, PublicError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { errorPage } from './pages/error.ts';
+import { sendPage } from './pages/page.ts';
 
 /** The error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 7591 §3.2.2, RFC 8707 §2 and RFC 7009 §2.2.1 that this server uses. */
 export type OAuthErrorCode =
@@ -60,7 +62,7 @@ export const asOAuthError = (thrown: unknown): OAuthError => {
   if (status === 415) return new OAuthError('invalid_request', 'this content type, charset or encoding is not supported', { status });
   if (status !== undefined) return new OAuthError('invalid_request', 'the request cannot be read');
   const error = asPublicError(thrown);
-  if (error.code === 'busy') return unavailable(error.message, error);
+  if (error.code === 'busy' || error.code === 'unavailable') return unavailable(error.message, error);
   return new OAuthError('server_error', error.message, { status: 500, detail: thrown });
 };
 
@@ -94,16 +96,16 @@ export const sendOAuthError = (response: Response, error: OAuthError): void => {
     .json({ error: error.code, error_description: errorDescription(error.message) });
 };
 
-/**
- * Answers errors of the endpoints that people see with a page of our own and no redirect (RFC 9700 §4.11.2).
- * @param page makes the HTML of an error with this title and text
- */
+/** Answers errors of the endpoints that people see with a page of our own and no redirect (RFC 9700 §4.11.2). */
 export const answerErrorsAsPage =
-  (log: Log, page: (error: { title: string; text: string }) => string): ErrorRequestHandler =>
+  (log: Log): ErrorRequestHandler =>
   (thrown, request, response, next) => {
     if (response.headersSent) return next(thrown);
     const error = asOAuthError(thrown);
     record(log, error, request.path);
     const title = error.status >= 500 ? 'This did not work' : 'This sign-in cannot go on';
-    response.status(error.status).set(error.headers).type('html').send(page({ title, text: error.message }));
+    response.set(error.headers);
+    sendPage(response, error.status, errorPage({ title, text: sentence(error.message), nothingShared: true }));
   };
+
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;

@@ -4,17 +4,18 @@ export type Scope = (typeof scopes)[number];
 
 const isScope = (word: string): word is Scope => (scopes as readonly string[]).includes(word);
 
-/** The scopes named in a space-separated list (RFC 6749 §3.3), in our order; unknown ones are dropped. */
-export const parseScope = (list: string): Scope[] => {
-  const words = list.split(' ').filter(isScope);
-  return scopes.filter((scope) => words.includes(scope));
-};
+/** The scopes of a space-separated list (RFC 6749 §3.3) with those that they include, in our order; unknown ones are dropped. */
+export const parseScope = (list: string): Scope[] => including(list.split(' ').filter(isScope));
+
+/** These scopes and those that they include: write includes execute includes read. */
+const including = (named: readonly Scope[]): Scope[] => scopes.slice(0, Math.max(0, ...named.map((scope) => scopes.indexOf(scope) + 1)));
+
+export const withoutWrite = (asked: readonly Scope[]): Scope[] => asked.filter((scope) => scope !== 'kestra.write');
 
 export const formatScope = (held: readonly Scope[]): string => held.join(' ');
 
 /** Does a token with `held` satisfy `needed`? A broader scope satisfies a narrower need. */
-export const satisfies = (held: readonly Scope[], needed: Scope): boolean =>
-  held.some((scope) => scopes.indexOf(scope) >= scopes.indexOf(needed));
+export const satisfies = (held: readonly string[], needed: Scope): boolean => including(held.filter(isScope)).includes(needed);
 
 /** The scopes to ask for to be let in: what is held already and what is needed. */
-export const stepUp = (held: readonly Scope[], needed: Scope): Scope[] => scopes.filter((scope) => held.includes(scope) || scope === needed);
+export const stepUp = (held: readonly string[], needed: Scope): Scope[] => including([...held.filter(isScope), needed]);
