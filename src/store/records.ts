@@ -48,6 +48,8 @@ export interface ClientRequest {
   readonly resource: string;
   /** As approved. */
   readonly scopes: readonly string[];
+  /** Whether the client registered the refresh_token grant; without it no refresh token is ever issued. */
+  readonly refreshable: boolean;
 }
 
 /** A sign-in at the account page. */
@@ -102,6 +104,12 @@ export type EndReason =
   | 'refresh_reused'
   | 'provider_refused'
   | 'provider_rotation_lost'
+  /** The provider answers, but has not stated the roles for too long. */
+  | 'claims_expired'
+  /** Refreshed as somebody else, or the tenant or domain is no longer allowed. */
+  | 'not_admitted'
+  /** The provider confirms the session, but has not stated the roles for longer than they may be old. */
+  | 'claims_expired'
   /** The user has more grants than the limit; this was the one used least recently. */
   | 'superseded';
 
@@ -120,6 +128,7 @@ export interface Grant {
   readonly redirectUri: string;
   readonly resource: string;
   readonly scopes: readonly string[];
+  readonly refreshable: boolean;
   readonly createdAt: number;
   readonly lastUsedAt: number;
   /** The absolute end, which no refresh moves. */
@@ -139,7 +148,7 @@ export interface TokenAnswer {
 /** Fresh random tokens, made by the caller (32 random bytes and a type prefix); the store keeps their SHA-256. */
 export interface NewTokens {
   readonly accessToken: string;
-  /** Absent: the client did not register the refresh_token grant. */
+  /** Dropped by `redeemCode` if the grant is not `refreshable`. */
   readonly refreshToken?: string;
 }
 
@@ -197,10 +206,10 @@ export interface Lease {
 
 export type RefreshStart =
   | RefreshRefusal
-  /** The claims are young, or no refresh token of the provider is kept: nothing to ask, rotate. */
+  /** The claims are young, or no readable refresh token of the provider is kept (`grant.renewable` is false): rotate, if the claims' age allows it. */
   | { readonly outcome: 'rotate'; readonly grant: Grant }
   | { readonly outcome: 'ask'; readonly grant: Grant; readonly lease: Lease; readonly providerRefreshToken: string }
-  /** Somebody else is asking: begin again after this time, or answer 503 with Retry-After. */
+  /** Somebody else is asking: begin again after this time (at most 200), or answer 503 with Retry-After. */
   | { readonly outcome: 'wait'; readonly retryAfterMs: number };
 
 export interface ProviderAnswer {
@@ -277,7 +286,7 @@ export interface AuditRow extends AuditEvent, Origin {
 export interface Allowance {
   readonly allowed: boolean;
   readonly remaining: number;
-  /** Until the window ends. */
+  /** Until the window ends; 0 when allowed. */
   readonly retryAfterMs: number;
 }
 

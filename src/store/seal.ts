@@ -99,7 +99,12 @@ const keyring = (given: readonly { name: string; key: Buffer }[]): Keyring => {
 };
 
 const idBytes = 8;
-const fingerprint = (key: Buffer): string => createHash('sha256').update('kestra-mcp key id').update(key).digest('hex').slice(0, idBytes * 2);
+const fingerprint = (key: Buffer): string =>
+  createHash('sha256')
+    .update('kestra-mcp key id')
+    .update(key)
+    .digest('hex')
+    .slice(0, idBytes * 2);
 
 const associated = (keyId: string, { purpose, user, instance }: SealContext): string =>
   JSON.stringify([purpose, keyId, user?.issuer ?? null, user?.subject ?? null, instance ?? null]);

@@ -39,8 +39,8 @@ import type {
  *   audit row of what it did in the same transaction. No operation needs a second one to be safe.
  *
  * Each operation is one transaction: it happened as a whole, durably, before its promise resolves, or nothing happened. Outcomes that
- * a client or an attacker can cause are values; only these are thrown:
- * `unavailable` (locked too long, disk full, read-only, closed, lost lease: answer 503, change nothing, log nobody out) and `internal`.
+ * a client or an attacker can cause are values; only these are thrown: `unavailable` (locked too long, disk full, read-only, closed,
+ * another host has the file: answer 503 with Retry-After, log nobody out) and `internal` (a defect).
  */
 export interface Store
   extends ClientStore,
@@ -208,7 +208,7 @@ export interface UpkeepStore {
   /** Removes at most `limit` rows of each kind that are over. `more`: call again soon. Safe to run in every process. */
   sweep(limit: number): Promise<{ removed: number; more: boolean }>;
   keyUse(): Promise<readonly KeyUse[]>;
-  /** Seals at most `limit` rows anew with the ring's first key. `unreadable` rows (key not in the ring) are left as they are. */
+  /** Seals at most `limit` rows anew with the ring's first key. What no key of the ring opens is left as it is and counted as `unreadable`, once nothing more can be done. */
   reseal(limit: number): Promise<{ resealed: number; more: boolean; unreadable: number }>;
   /** Finishes what runs, then lets go of the file or the pool. Later operations throw `unavailable`. */
   close(): Promise<void>;
@@ -229,6 +229,8 @@ export interface Lifetimes {
   /** An unused client without a live grant. */
   readonly clientMs: number;
   readonly auditMs: number;
+  /** A user who has nothing here, since they were last seen. */
+  readonly userMs: number;
 }
 
 /** How many rows there may be. */
@@ -261,6 +263,7 @@ export const defaultLifetimes: Lifetimes = {
   accountMs: 8 * 60 * minute,
   clientMs: 90 * day,
   auditMs: 90 * day,
+  userMs: 400 * day,
 };
 
 export const defaultBounds: Bounds = {
