@@ -107,13 +107,27 @@ const settings = z.object({
   KESTRA_MCP_CLAIMS_MAX_AGE: seconds(60, 2_592_000)
     .default(28_800)
     .describe('how old roles may get while the identity provider cannot be asked, in seconds'),
+  KESTRA_MCP_STORE: z.string().min(1).default('data/kestra-mcp.sqlite').describe('the file that holds sign-ins and sealed credentials'),
+  KESTRA_MCP_INSTANCE: z.string().min(1).optional().describe('what stored credentials are bound to (default: KESTRA_API_URL)'),
+  ENCRYPTION_KEYS: z
+    .string()
+    .optional()
+    .describe('keys that seal stored secrets, "new:…,old:…"; the first seals (or ENCRYPTION_KEYS_FILE)'),
+  ENCRYPTION_KEY: z.string().optional().describe('or only one: 32 bytes in base64, by `kestra-mcp generate-key` (or ENCRYPTION_KEY_FILE)'),
   KESTRA_MCP_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'], 'use debug, info, warn or error')
     .default('info')
     .describe('what goes to stderr'),
 });
 
-const secrets = ['KESTRA_API_TOKEN', 'KESTRA_PASSWORD', 'OIDC_CLIENT_SECRET', 'KESTRA_MCP_CLIENTS'] as const;
+const secrets = [
+  'KESTRA_API_TOKEN',
+  'KESTRA_PASSWORD',
+  'OIDC_CLIENT_SECRET',
+  'KESTRA_MCP_CLIENTS',
+  'ENCRYPTION_KEYS',
+  'ENCRYPTION_KEY',
+] as const;
 
 /** How a request authenticates at Kestra. */
 export type KestraCredential =
@@ -181,6 +195,15 @@ export interface MetadataDocumentConfig {
   readonly ca?: string;
 }
 
+/** Where sign-ins and credentials are kept. */
+export interface StoreConfig {
+  readonly location: string;
+  /** What a credential is bound to. */
+  readonly instance: string;
+  /** For `parseKeyring`; stdio needs none. */
+  readonly keys: { readonly ENCRYPTION_KEYS?: string; readonly ENCRYPTION_KEY?: string };
+}
+
 /** How long things last that the authorization server issues. */
 export interface Lifetimes {
   readonly signInMs: number;
@@ -207,6 +230,7 @@ export interface Config {
   /** Absent when no issuer is set. */
   readonly oidc?: OidcConfig;
   readonly lifetimes: Lifetimes;
+  readonly store: StoreConfig;
   /** As KESTRA_MCP_DEFAULT_SCOPES says them. */
   readonly defaultScopes: string;
   /** What an administrator should know about these settings, though they can be used. */
@@ -259,6 +283,11 @@ export const readConfig = (environment: Environment, envFile?: string): Config =
       replayMs: s.KESTRA_MCP_REFRESH_REPLAY_SECONDS * 1000,
       claimsMaxAgeMs: s.KESTRA_MCP_CLAIMS_MAX_AGE * 1000,
     }),
+    store: {
+      location: s.KESTRA_MCP_STORE,
+      instance: s.KESTRA_MCP_INSTANCE ?? s.KESTRA_API_URL.replace(/\/+$/, '').replace(/\/api\/v1$/, ''),
+      keys: { ENCRYPTION_KEYS: s.ENCRYPTION_KEYS, ENCRYPTION_KEY: s.ENCRYPTION_KEY },
+    },
     defaultScopes: s.KESTRA_MCP_DEFAULT_SCOPES,
     warnings: warnings(env, s),
   });
