@@ -3,6 +3,7 @@ import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { builtInRoles } from './access/permission.ts';
 import { PublicError } from './errors.ts';
+import { nearest } from './nearest.ts';
 import { isLoopbackHost, parsePublicUrl } from './public-url.ts';
 
 const flag = z
@@ -387,20 +388,4 @@ const warnings = (env: Record<string, string>, s: Settings): string[] => {
     found.push('KESTRA_MCP_PUBLIC_URL is not set: only this machine itself can use the server, whatever KESTRA_MCP_HOST says');
   if (s.KESTRA_API_TOKEN && s.KESTRA_USERNAME) found.push('KESTRA_API_TOKEN is used, KESTRA_USERNAME is not');
   return found;
-};
-
-const nearest = (name: string, known: readonly string[]): string =>
-  known.reduce((best, candidate) => (distance(name, candidate) < distance(name, best) ? candidate : best));
-
-/** Levenshtein's. */
-const distance = (a: string, b: string): number => {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (const [i, x] of [...a].entries()) {
-    const next = [i + 1];
-    for (const [j, y] of [...b].entries()) {
-      next.push(Math.min((row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1, (row[j] ?? 0) + (x === y ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 };
