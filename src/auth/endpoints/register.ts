@@ -7,6 +7,7 @@ import { canonicalRedirectUris, parseClientMetadata } from '../clients/metadata.
 import type { RedirectPolicy } from '../clients/redirect-uri.ts';
 import { addressOf, type Limits } from '../limits.ts';
 import { answerErrorsAsJson, OAuthError, unavailable } from '../oauth-error.ts';
+import { onlyMethods } from './methods.ts';
 
 const largestRequest = '64kb';
 
@@ -50,6 +51,7 @@ export const registration = ({ store, policy, limits, log }: RegistrationSetting
         token_endpoint_auth_method: 'none',
       });
   });
+  router.all('/register', onlyMethods('POST'));
   router.use('/register', (error: unknown, request: express.Request, response: express.Response, next: express.NextFunction) =>
     answerErrorsAsJson(log)(unreadable(error), request, response, next),
   );

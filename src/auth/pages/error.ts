@@ -11,7 +11,8 @@ export interface ErrorPage {
   readonly host?: string;
 }
 
-const mark = html`<svg class="mark bad" viewBox="0 0 24 24" aria-hidden="true"><g fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"><circle cx="12" cy="12" r="9.5"/><path d="M12 7.2v6"/></g><circle cx="12" cy="16.6" r="1.2" fill="currentColor"/></svg>`;
+const mark = (tone: string) =>
+  html`<svg class="mark ${tone}" viewBox="0 0 24 24" aria-hidden="true"><g fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"><circle cx="12" cy="12" r="9.5"/><path d="M12 7.2v6"/></g><circle cx="12" cy="16.6" r="1.2" fill="currentColor"/></svg>`;
 
 /** What went wrong, in words, and what to do; with a link back if there is one that can be trusted with it. */
 export const errorPage = ({ title, text, link, nothingShared, host }: ErrorPage): string =>
@@ -19,7 +20,7 @@ export const errorPage = ({ title, text, link, nothingShared, host }: ErrorPage)
     title,
     host,
     body: html`<div class="card" role="alert">
-${mark}
+${mark(nothingShared ? 'calm' : 'bad')}
 <h1>${title}</h1>
 <p>${text}</p>
 ${nothingShared && html`<p class="soft">Nothing was shared and nothing has changed. You can close this window.</p>`}

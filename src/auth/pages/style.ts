@@ -24,14 +24,15 @@ body { margin: 0; min-height: 100vh; display: flex; flex-direction: column; back
 header { width: 100%; max-width: 34rem; margin: 0 auto; padding: 1.5rem 1.25rem 1rem; display: flex; align-items: center; gap: .65rem; }
 .wide header { max-width: 46rem; }
 header svg { flex: none; width: 2rem; height: 2rem; color: var(--accent); }
-header a, header b { font-weight: 650; letter-spacing: -.01em; color: inherit; text-decoration: none; }
+header b { font-weight: 650; letter-spacing: -.01em; white-space: nowrap; }
 header span { color: var(--soft); margin-left: auto; font-size: .875rem; overflow-wrap: anywhere; text-align: right; }
 main { width: 100%; max-width: 34rem; margin: 0 auto; padding: 0 1.25rem 2rem; flex: 1; }
 .wide main { max-width: 46rem; }
-footer { width: 100%; max-width: 34rem; margin: 0 auto; padding: 0 1.25rem 2rem; color: var(--soft); font-size: .8125rem; }
-.wide footer { max-width: 46rem; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 1rem; box-shadow: var(--shadow); padding: 1.75rem; }
 .card + .card { margin-top: 1rem; }
+.card + p { margin: 1.25rem .25rem 0; }
+section + p { margin: .75rem 0 0; }
+section + p + p { margin-top: .25rem; }
 h1 { font-size: 1.5rem; line-height: 1.25; letter-spacing: -.02em; margin: 0 0 .5rem; overflow-wrap: anywhere; text-wrap: balance; }
 h2 { font-size: 1.0625rem; line-height: 1.35; letter-spacing: -.01em; margin: 0 0 .5rem; }
 section + section, form > section { margin-top: 1.5rem; }
@@ -40,7 +41,6 @@ p:last-child, ul:last-child, ol:last-child { margin-bottom: 0; }
 a { color: var(--accent); text-underline-offset: .15em; }
 .soft { color: var(--soft); }
 .small { font-size: .875rem; }
-.eyebrow { font-size: .8125rem; font-weight: 600; color: var(--soft); margin: 0 0 .25rem; }
 .badge { display: inline-block; font-size: .75rem; font-weight: 600; line-height: 1.4; padding: .1rem .5rem; border-radius: 1rem; border: 1px solid var(--line); color: var(--soft); white-space: nowrap; vertical-align: .2em; letter-spacing: 0; }
 .goes { border: 1px solid var(--line); border-radius: .75rem; background: var(--field); padding: .9rem 1rem; }
 .goes strong { display: block; font-size: 1.625rem; line-height: 1.25; letter-spacing: -.02em; overflow-wrap: anywhere; }
@@ -63,13 +63,14 @@ a { color: var(--accent); text-underline-offset: .15em; }
 :focus-visible { outline: .1875rem solid var(--accent); outline-offset: .1875rem; }
 code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; font-size: .875rem; }
 pre { margin: .5rem 0 .75rem; padding: .75rem .9rem; background: var(--field); border: 1px solid var(--line); border-radius: .6rem; white-space: pre-wrap; overflow-wrap: anywhere; user-select: all; -webkit-user-select: all; }
-pre.url { font-size: 1.0625rem; font-weight: 600; border-color: var(--accent); background: var(--tint); }
+pre.url { word-break: break-all; font-size: 1.0625rem; font-weight: 600; border-color: var(--accent); background: var(--tint); }
 details { border-top: 1px solid var(--line); }
-details:last-child { border-bottom: 1px solid var(--line); }
+summary + pre { margin-top: 0; }
 summary { cursor: pointer; font-weight: 600; padding: .85rem .25rem; }
 summary:hover { color: var(--accent-strong); }
 details > :not(summary) { margin-left: .25rem; margin-right: .25rem; }
 details > :last-child { margin-bottom: 1.1rem; }
+details:last-child > :last-child { margin-bottom: 0; }
 ol { padding-left: 1.35rem; margin: 0 0 .75rem; }
 li + li { margin-top: .25rem; }
 .scopes li + li { margin-top: 0; }
@@ -77,10 +78,14 @@ li + li { margin-top: .25rem; }
 .mark { width: 3rem; height: 3rem; margin-bottom: .75rem; display: block; }
 .mark.good { color: var(--accent); }
 .mark.bad { color: var(--bad); }
+.mark.calm { color: var(--soft); }
 @media (max-width: 30rem) {
   .card { padding: 1.25rem; border-radius: .85rem; }
   h1 { font-size: 1.3125rem; }
   .goes strong { font-size: 1.375rem; }
+  pre.url { font-size: .875rem; }
+  header { padding-top: 1.1rem; }
+  header span { font-size: .8125rem; }
   .actions { flex-direction: column; }
   .button { flex: none; }
 }
