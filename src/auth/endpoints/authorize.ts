@@ -65,8 +65,9 @@ export const authorize = (deps: EndpointDeps): Router => {
       verifier: form.secret('verifier'),
     };
     const { secretHash: _, ...shown } = client;
+    const refreshable = client.grantTypes.includes('refresh_token');
     const provider = await oidc.authorizationUrl({ redirectUri: callbackUrl, ...signIn }).catch(explainProvider);
-    await store.beginSignIn({ ...signIn, request: { kind: 'client', clientId: client.id, client: shown, ...approved } });
+    await store.beginSignIn({ ...signIn, request: { kind: 'client', clientId: client.id, client: shown, refreshable, ...approved } });
     for (const cookie of cookies.begin(request, signIn.id, signIn.browser, lifetimes.signInMs)) response.append('Set-Cookie', cookie);
     response.status(303).set({ Location: provider.href, 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' }).end();
   };
