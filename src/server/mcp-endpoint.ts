@@ -1,4 +1,4 @@
-import { toNodeHandler } from '@modelcontextprotocol/node';
+import { type NodeServerResponseLike, toNodeHandler } from '@modelcontextprotocol/node';
 import { type AuthInfo, createMcpHandler, type McpRequestContext, type Server } from '@modelcontextprotocol/server';
 import express, { type Request, type RequestHandler, type Response, Router } from 'express';
 import type { Log } from '../log.ts';
@@ -165,11 +165,11 @@ export const mcpEndpoint = <C extends Caller>(parts: McpParts<C>): McpEndpoint =
         else listeners.delete(key);
       });
       endIn(request, response, Math.min(limits.waitMs, (caller.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now()));
-      return listening.node(served, response, request.body);
+      return listening.node(served, atOnce(response), request.body);
     }
     const waits = toolCalls.some(parts.waits);
     endIn(request, response, waits ? limits.waitMs : limits.callMs);
-    return (waits ? waiting : calls).node(served, response, request.body);
+    return waits ? waiting.node(served, atOnce(response), request.body) : calls.node(served, response, request.body);
   };
 
   const router = Router({ caseSensitive: true, strict: true });
@@ -202,6 +202,20 @@ const toolCall = (message: unknown): ToolCall[] => {
   const { params } = message as { params?: { name?: unknown; arguments?: unknown } };
   return typeof params?.name === 'string' ? [{ name: params.name, arguments: params.arguments }] : [];
 };
+
+/** Sends the headers when they are known, not with the first event: nobody should wonder whether the request arrived. */
+const atOnce = (response: Response): NodeServerResponseLike => ({
+  writeHead: (status, headers) => {
+    response.writeHead(status, headers);
+    response.flushHeaders();
+  },
+  write: (chunk) => response.write(chunk),
+  end: (chunk) => response.end(chunk),
+  on: (event, listener) => response.on(event, listener),
+  get destroyed() {
+    return response.destroyed;
+  },
+});
 
 /** Gives up on an answer that takes too long: its call is cancelled as if the client had gone. */
 const endIn = (request: Request, response: Response, ms: number): void => {
