@@ -10,6 +10,7 @@ import { registration } from './endpoints/register.ts';
 import { revoke } from './endpoints/revoke.ts';
 import { token } from './endpoints/token.ts';
 import { parseScope, type Scope } from './scopes.ts';
+import { signInsUnderWay } from './under-way.ts';
 
 export interface AuthorizationServerParts
   extends Pick<EndpointDeps, 'store' | 'keyring' | 'oidc' | 'clients' | 'limits' | 'log' | 'clock'> {
@@ -25,7 +26,8 @@ export const resourceOf = ({ http }: Pick<Config, 'http'>): string => `${http.pu
 /** @throws PublicError `misconfigured` if none of them exists */
 export const defaultScopesOf = ({ defaultScopes }: Pick<Config, 'defaultScopes'>): Scope[] => {
   const scopes = parseScope(defaultScopes);
-  if (scopes.length === 0) throw new PublicError('misconfigured', 'KESTRA_MCP_DEFAULT_SCOPES: use kestra.read, kestra.execute, kestra.write');
+  if (scopes.length === 0)
+    throw new PublicError('misconfigured', 'KESTRA_MCP_DEFAULT_SCOPES: use kestra.read, kestra.execute, kestra.write');
   return scopes;
 };
 
@@ -42,6 +44,7 @@ export const authorizationServer = ({ config, redirectPolicy, confidentialClient
     callbackUrl: callbackUrl(config),
     lifetimes,
     defaultScopes: defaultScopesOf(config),
+    underWay: signInsUnderWay(),
   };
   const router = Router({ caseSensitive: true, strict: true });
   router.use(metadata({ ...deps, registration: http.registration, metadataDocuments: http.metadataDocuments.on, confidentialClients }));

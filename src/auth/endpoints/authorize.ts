@@ -10,7 +10,7 @@ import { ProviderUnreachable } from '../oidc.ts';
 import { consentPage } from '../pages/consent.ts';
 import { errorPage } from '../pages/error.ts';
 import { sendPage } from '../pages/page.ts';
-import { formParameters, needed, type Parameters, queryParameters, readForm } from '../parameters.ts';
+import { formParameters, needed, queryParameters, readForm } from '../parameters.ts';
 import { withoutWrite } from '../scopes.ts';
 import { signInCookie } from '../sign-in-cookie.ts';
 import type { EndpointDeps } from './deps.ts';
@@ -21,14 +21,13 @@ import { onlyMethods } from './methods.ts';
  * the identity provider, which hears of nothing before. No error and no denial redirects: the page has a link.
  */
 export const authorize = (deps: EndpointDeps): Router => {
-  const { issuer, callbackUrl, store, oidc, limits, log, lifetimes } = deps;
+  const { issuer, callbackUrl, store, oidc, limits, underWay, log, lifetimes } = deps;
   const jar = cookieJar(issuer);
   const forms = consentForms({ keyring: deps.keyring, jar, clock: deps.clock });
   const cookies = signInCookie(jar);
 
   const ask: RequestHandler = async (request, response) => {
     const parameters = queryParameters(request);
-    withinLimits(request, parameters);
     const asked = await checkAuthorizationRequest(parameters, deps);
     const { cookie, ...fields } = forms.render(request, parameters);
     if (cookie) response.append('Set-Cookie', cookie);
@@ -40,7 +39,6 @@ export const authorize = (deps: EndpointDeps): Router => {
     sentByOurPage(request);
     const fields = formParameters(request);
     const form = forms.open(request, fields);
-    withinLimits(request, form.parameters);
     const asked = await checkAuthorizationRequest(form.parameters, deps);
     switch (needed(fields, 'decision')) {
       case 'approve':
@@ -57,6 +55,7 @@ export const authorize = (deps: EndpointDeps): Router => {
 
   const approve = async (request: Request, response: Response, form: ReturnType<typeof forms.open>, asked: AuthorizationRequest) => {
     const { client, ...approved } = asked;
+    const refund = limits.take('transaction', addressOf(request), client.id);
     const signIn = {
       id: form.id,
       browser: form.secret('browser'),
@@ -67,7 +66,12 @@ export const authorize = (deps: EndpointDeps): Router => {
     const { secretHash: _, ...shown } = client;
     const refreshable = client.grantTypes.includes('refresh_token');
     const provider = await oidc.authorizationUrl({ redirectUri: callbackUrl, ...signIn }).catch(explainProvider);
-    await store.beginSignIn({ ...signIn, request: { kind: 'client', clientId: client.id, client: shown, refreshable, ...approved } });
+    const begun = await store.beginSignIn({
+      ...signIn,
+      request: { kind: 'client', clientId: client.id, client: shown, refreshable, ...approved },
+    });
+    if (begun) underWay.begin(signIn.id, refund);
+    else refund();
     for (const cookie of cookies.begin(request, signIn.id, signIn.browser, lifetimes.signInMs)) response.append('Set-Cookie', cookie);
     response.status(303).set({ Location: provider.href, 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' }).end();
   };
@@ -77,10 +81,6 @@ export const authorize = (deps: EndpointDeps): Router => {
     const href = authorizationResponse(asked, issuer, { error: 'access_denied', error_description: 'the user denied the request' });
     const text = `${name} gets no access. Go back, so that it knows.`;
     sendPage(response, 200, errorPage({ title: 'You denied access', text, link: { href, label: `Back to ${name}` }, nothingShared: true }));
-  };
-
-  const withinLimits = (request: Request, parameters: Parameters): void => {
-    limits.take('transaction', addressOf(request), parameters.get('client_id') ?? '');
   };
 
   /** Browsers say where a form comes from; scripts elsewhere can't change that. */

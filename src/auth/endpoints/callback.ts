@@ -1,7 +1,7 @@
 import { type RequestHandler, Router } from 'express';
 import type { ClientRequest, TakenSignIn } from '../../store/records.ts';
 import { authorizationResponse } from '../authorization-response.ts';
-import { NotAdmitted } from '../claims.ts';
+import { grantsOf, NotAdmitted } from '../claims.ts';
 import { cookieJar } from '../cookies.ts';
 import { displayName } from '../display.ts';
 import { answerErrorsAsPage, asOAuthError, OAuthError } from '../oauth-error.ts';
@@ -27,7 +27,7 @@ interface Ending {
  * that its `state` names, and that was taken, once. Only who has signed in is sent on to the client.
  */
 export const callback = (deps: EndpointDeps): Router => {
-  const { issuer, callbackUrl, store, oidc, log, lifetimes } = deps;
+  const { issuer, callbackUrl, store, oidc, underWay, log, lifetimes } = deps;
   const cookies = signInCookie(cookieJar(issuer));
 
   const handle: RequestHandler = async (request, response) => {
@@ -48,6 +48,7 @@ export const callback = (deps: EndpointDeps): Router => {
       const url = new URL(callbackUrl);
       url.search = new URLSearchParams([...parameters]).toString();
       const { claims, refreshToken } = await oidc.signIn(url, { state, nonce: taken.nonce, verifier: taken.verifier });
+      if (claims.groups.unknown && grantsOf(claims).length === 0) throw new NotAdmitted(unknownGroups);
       const code = mint('code');
       const grant = await store.completeSignIn(
         {
@@ -61,6 +62,7 @@ export const callback = (deps: EndpointDeps): Router => {
         originOf(request),
       );
       if (!grant) throw new OAuthError('invalid_request', 'this sign-in was finished already: start again in the application');
+      underWay.succeed(taken.id);
       if (refreshToken === undefined) log.warn({ grant: grant.id }, 'the identity provider gave no refresh token: the sign-in ends early');
       if (claims.groups.unknown) log.warn({ user: claims.subject, groups: claims.groups.unknown }, 'groups are unknown: only roles count');
       return code;
@@ -94,6 +96,9 @@ export const callback = (deps: EndpointDeps): Router => {
   router.use(pathname, answerErrorsAsPage(log));
   return router;
 };
+
+const unknownGroups =
+  "You are in so many groups that your company's sign-in left them all out, and no role of yours counts here. Ask your administrator for an app role, or to send only the groups assigned to this application.";
 
 const otherBrowser = () =>
   new OAuthError('access_denied', 'this sign-in was not started in this browser, or took too long: start again in the application', {

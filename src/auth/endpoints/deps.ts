@@ -9,6 +9,7 @@ import type { Clock } from '../clock.ts';
 import type { Limits } from '../limits.ts';
 import type { IdentityProvider } from '../oidc.ts';
 import type { Scope } from '../scopes.ts';
+import type { UnderWay } from '../under-way.ts';
 
 /** What the endpoints of the authorization server stand on. */
 export interface EndpointDeps {
@@ -25,6 +26,7 @@ export interface EndpointDeps {
   readonly oidc: IdentityProvider;
   readonly clients: Clients;
   readonly limits: Limits;
+  readonly underWay: UnderWay;
   readonly log: Log;
   readonly clock: Clock;
 }
