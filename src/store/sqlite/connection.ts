@@ -53,17 +53,17 @@ export class Connection {
    * if `work` throws, nothing happened. `work` may run again when the file was busy, so it must do nothing but read and write here.
    */
   write<T>(work: (now: number) => T): Promise<T> {
-    return this.#attempt(() => this.#transaction.immediate(() => work(this.clock())) as T);
+    return this.#attempt(true, () => this.#transaction.immediate(() => work(this.clock())) as T);
   }
 
   /** One snapshot. */
   read<T>(work: (now: number) => T): Promise<T> {
-    return this.#attempt(() => this.#transaction.deferred(() => work(this.clock())) as T);
+    return this.#attempt(false, () => this.#transaction.deferred(() => work(this.clock())) as T);
   }
 
   /** One statement that reads: it needs no transaction around it. */
   glance<T>(work: (now: number) => T): Promise<T> {
-    return this.#attempt(() => work(this.clock()));
+    return this.#attempt(false, () => work(this.clock()));
   }
 
   close(): void {
@@ -74,20 +74,26 @@ export class Connection {
     this.#host.release();
   }
 
-  async #attempt<T>(work: () => T): Promise<T> {
+  async #attempt<T>(writes: boolean, work: () => T): Promise<T> {
     const giveUpAt = performance.now() + patienceMs;
-    for (;;) {
+    for (let busy: unknown; ; ) {
       if (this.#closed) throw unavailable('closed');
       this.#host.assert();
+      while (writes && this.#freed && performance.now() < giveUpAt) {
+        busy ??= 'others wait for the lock';
+        await this.#freed;
+      }
+      if (busy && performance.now() >= giveUpAt) throw unavailable(busy);
       try {
         return work();
       } catch (error) {
-        if (!isBusy(error) || performance.now() > giveUpAt) throw storeError(error);
-        this.#freed ??= this.#untilFree(giveUpAt).finally(() => {
-          this.#freed = undefined;
-        });
-        await this.#freed;
+        if (!isBusy(error)) throw storeError(error);
+        busy = error;
       }
+      this.#freed ??= this.#untilFree(giveUpAt).finally(() => {
+        this.#freed = undefined;
+      });
+      await this.#freed;
     }
   }
 

@@ -24,14 +24,28 @@ export const prepareFile = (file: string): void => {
   if (mode & 0o077 && uid === process.getuid?.()) chmodSync(file, 0o600);
 };
 
-/** Refuses what isn't ours, before anything in it changes. @throws PublicError `misconfigured` */
+/** Refuses what isn't ours or is no longer for us, before anything in it changes. @throws PublicError `misconfigured` */
 export const refuseForeign = (db: Database): void => {
   const tables = db.prepare<[], { n: number }>('SELECT count(*) AS n FROM sqlite_master').get()?.n ?? 0;
-  if (tables > 0 && db.pragma('application_id', { simple: true }) !== applicationId) {
+  if (tables > 0 && !isOurs(db)) {
     throw new PublicError('misconfigured', 'KESTRA_MCP_STORE: the file is a database of another program; name another file');
   }
   const [damage] = db.pragma('quick_check(1)') as { quick_check: string }[];
   if (damage?.quick_check !== 'ok') throw damaged(damage);
+  if (tables > 0) readSchema(db, migrations.length);
+};
+
+const isOurs = (db: Database): boolean => db.pragma('application_id', { simple: true }) === applicationId;
+
+const readSchema = (db: Database, understood: number): { version: number } => {
+  const row = db.prepare<[], { version: number; readable_by: number }>('SELECT version, readable_by FROM schema').get();
+  if (!row) throw damaged('no schema row');
+  if (row.readable_by <= understood) return row;
+  throw new PublicError(
+    'misconfigured',
+    'KESTRA_MCP_STORE: a newer kestra-mcp has changed this database and this version can no longer read it. Update kestra-mcp, or restore a backup.',
+    row,
+  );
 };
 
 export const damaged = (detail: unknown): PublicError =>
@@ -48,22 +62,13 @@ export const damaged = (detail: unknown): PublicError =>
  */
 export const migrate = (db: Database, steps = migrations): void => {
   db.transaction(() => {
-    const known = db.pragma('application_id', { simple: true }) === applicationId;
-    if (!known) {
+    if (!isOurs(db)) {
       db.pragma(`application_id = ${applicationId}`);
       db.exec('CREATE TABLE schema (version INTEGER NOT NULL, readable_by INTEGER NOT NULL) STRICT; INSERT INTO schema VALUES (0, 0);');
     }
-    const row = db.prepare<[], { version: number; readable_by: number }>('SELECT version, readable_by FROM schema').get();
-    if (!row) throw damaged('no schema row');
-    if (row.readable_by > steps.length) {
-      throw new PublicError(
-        'misconfigured',
-        'KESTRA_MCP_STORE: a newer kestra-mcp has changed this database and this version can no longer read it. Update kestra-mcp, or restore a backup.',
-        row,
-      );
-    }
+    const { version } = readSchema(db, steps.length);
     for (const [i, step] of steps.entries()) {
-      if (i < row.version) continue;
+      if (i < version) continue;
       db.exec(step.sql);
       db.prepare('UPDATE schema SET version = ?, readable_by = ?').run(i + 1, step.readableBy);
     }

@@ -30,7 +30,7 @@ const thisHost = (): string => {
 };
 
 /** @throws PublicError `misconfigured` when another live host has it */
-export const holdHost = async (database: string, host = thisHost(), clock: () => number = Date.now): Promise<HostLease> => {
+export const holdHost = async (database: string, host = thisHost(), clock: () => number = () => Date.now()): Promise<HostLease> => {
   const file = `${database}.host`;
   let ours = false;
   let renewedAt = 0;

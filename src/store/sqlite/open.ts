@@ -40,7 +40,7 @@ export const openSqlite = async (
       db.pragma('secure_delete = ON');
       db.pragma('trusted_schema = OFF');
       migrate(db);
-      db.pragma('busy_timeout = 10');
+      db.pragma('busy_timeout = 5');
       const connection = new Connection(db, host, settings);
       if (!settings.allowMissingKeys) refuseMissingKeys(connection);
       return store(connection);
