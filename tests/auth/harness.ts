@@ -3,11 +3,11 @@ import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { McpServer } from '@modelcontextprotocol/server';
 import { type Bearer, bearer, type Caller } from '../../src/auth/bearer.ts';
-import { createClients } from '../../src/auth/clients/clients.ts';
-import { preconfiguredClients } from '../../src/auth/clients/preconfigured.ts';
-import type { RedirectPolicy } from '../../src/auth/clients/redirect-uri.ts';
+import { clientsFrom } from '../../src/auth/clients/from-config.ts';
+import type { GuardedFetch } from '../../src/auth/clients/guarded-fetch.ts';
 import { createLimits } from '../../src/auth/limits.ts';
 import { createIdentityProvider } from '../../src/auth/oidc.ts';
 import { authorizationServer, defaultScopesOf, resourceOf } from '../../src/auth/server.ts';
@@ -30,6 +30,8 @@ export interface Options {
   readonly idp?: FakeIdp;
   /** The clients with secrets, as KESTRA_MCP_CLIENTS has them. */
   readonly clients?: unknown;
+  /** How client metadata documents are fetched. */
+  readonly fetchDocument?: GuardedFetch;
   /** The file of the store, to share or to find again. */
   readonly file?: string;
   readonly key?: string;
@@ -131,9 +133,8 @@ export class Harness {
     const opened = await openStore(this.file, { keyring, lifetimes: config.lifetimes, clock: this.clock.now });
     const store = this.#options.wrap?.(opened) ?? opened;
     this.store = store;
-    const redirectPolicy: RedirectPolicy = { ownOrigin: new URL(this.base).origin, privateSchemes: config.http.redirectSchemes };
     const limits = createLimits({ clock: this.clock.now });
-    const preconfigured = preconfiguredClients(config.http.clients, redirectPolicy);
+    const known = clientsFrom({ http: config.http, store, limits, log, clock: this.clock.now, fetch: this.#options.fetchDocument });
     const tokens = bearer({ issuer: this.base, resource: this.mcpUrl, defaultScopes: defaultScopesOf(config), store });
     this.bearer = tokens;
     const authorization = authorizationServer({
@@ -141,10 +142,8 @@ export class Harness {
       store,
       keyring,
       oidc: createIdentityProvider({ config: config.oidc, log }),
-      clients: createClients({ preconfigured, store }),
+      ...known,
       limits,
-      redirectPolicy,
-      confidentialClients: preconfigured.size > 0,
       log,
       clock: this.clock.now,
     });
@@ -183,7 +182,9 @@ export class Harness {
   /** Stops and starts the program at the same place. */
   async restart(): Promise<void> {
     await this.#stop();
-    await this.#listen(Number(new URL(this.base).port));
+    await this.#listen(this.config.http.port);
+    // The connections that fetch keeps are dead; it notices with its next turn.
+    await sleep(50);
   }
 
   /** Registers a client. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Origin, RefreshRequest, RefreshStart, Rotation, TokenAnswer } from '../../store/records.ts';
+import type { Lease, Origin, ProviderAnswer, RefreshRequest, RefreshStart, Rotation, TokenAnswer } from '../../store/records.ts';
 import { storedClaims } from '../claims.ts';
 import { OAuthError, unavailable } from '../oauth-error.ts';
 import { mint, random } from '../secret.ts';
@@ -39,6 +39,19 @@ export const refresher = ({ store, oidc, log, lifetimes }: EndpointDeps) => {
     return answerOf(await store.rotateRefresh(request, { accessToken: mint('at'), refreshToken: mint('rt') }, origin));
   }
 
+  /** The provider may have forgotten the old token already, so a store that is busy for a moment must not lose the new one. */
+  async function keep(lease: Lease, answer: ProviderAnswer): Promise<boolean> {
+    for (let waitMs = 100; ; waitMs *= 2) {
+      try {
+        return await store.commitProviderAnswer(lease, answer);
+      } catch (error) {
+        if (waitMs > 1600) throw error;
+        log.warn({ grant: lease.grantId, err: error }, "the identity provider's answer is not kept yet: trying again");
+        await sleep(waitMs);
+      }
+    }
+  }
+
   /** `again`: somebody else's newer answer is there. */
   async function askProvider({ grant, lease, providerRefreshToken }: Asking, origin: Origin): Promise<'settled' | 'again'> {
     const renewal = await oidc.renew(providerRefreshToken, storedClaims(grant.claims));
@@ -52,7 +65,7 @@ export const refresher = ({ store, oidc, log, lifetimes }: EndpointDeps) => {
       }
       case 'renewed': {
         const { refreshToken, claims } = renewal;
-        const kept = await store.commitProviderAnswer(lease, {
+        const kept = await keep(lease, {
           ...(refreshToken !== undefined && { refreshToken }),
           ...(claims && { claims: { ...claims }, display: { name: claims.name, email: claims.email } }),
         });
@@ -66,7 +79,7 @@ export const refresher = ({ store, oidc, log, lifetimes }: EndpointDeps) => {
       case 'unreachable': {
         log.warn({ grant: grant.id, reason: renewal.detail }, 'the identity provider was not reached');
         if (renewal.refreshToken === undefined) await store.leaveProvider(lease, renewal.maybeAnswered);
-        else if (!(await store.commitProviderAnswer(lease, { refreshToken: renewal.refreshToken }))) return 'again';
+        else if (!(await keep(lease, { refreshToken: renewal.refreshToken }))) return 'again';
         if (tooOld) throw unavailable("the company's identity provider cannot be reached: try again later", renewal.detail, 30);
         await store.recordEvent(
           {
