@@ -14,6 +14,7 @@
  * - `busy`: too many calls at once or too fast.
  * - `cancelled`: the caller gave up.
  * - `misconfigured`: an administrator must change a setting.
+ * - `unavailable`: a part of this server (its store) can't serve just now; nothing changed, and trying again helps.
  * - `internal`: a defect of this server.
  */
 export type Code =
@@ -34,6 +35,7 @@ export type Code =
   | 'busy'
   | 'cancelled'
   | 'misconfigured'
+  | 'unavailable'
   | 'internal';
 
 /**

@@ -5,7 +5,7 @@ export type Level = 'debug' | 'info' | 'warn' | 'error';
 export type Log = pino.Logger;
 
 /** JSON lines on stderr: in stdio mode stdout belongs to the protocol. Written synchronously, so that a crash loses nothing. */
-export const createLog = (level: Level): Log =>
+export const createLog = (level: Level, destination: pino.DestinationStream = pino.destination({ fd: 2, sync: true })): Log =>
   pino(
     {
       level,
@@ -14,7 +14,7 @@ export const createLog = (level: Level): Log =>
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describe },
     },
-    pino.destination({ fd: 2, sync: true }),
+    destination,
   );
 
 const describe = (error: unknown): unknown => {

@@ -1,4 +1,4 @@
-import { describeSettings } from '../config.ts';
+import { describeSettings } from '../settings.ts';
 import type { Command } from './command.ts';
 
 /** What `--help` prints. */

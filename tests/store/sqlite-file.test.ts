@@ -1,0 +1,347 @@
+import { spawn } from 'node:child_process';
+import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openStore } from '../../src/store/open.ts';
+import { migrate } from '../../src/store/sqlite/file.ts';
+import { openSqlite } from '../../src/store/sqlite/open.ts';
+import { migrations } from '../../src/store/sqlite/schema.ts';
+import { defaultBounds, defaultLifetimes, type Store } from '../../src/store/store.ts';
+import { ada, begin, bob, connect, here, isLive, keyring, refresh, rotated, secret, signIn, take } from './contract/story.ts';
+import { sqlitePlace } from './sqlite-place.ts';
+
+let place: Awaited<ReturnType<typeof sqlitePlace>>;
+const open: Store[] = [];
+beforeEach(async () => {
+  place = await sqlitePlace();
+});
+afterEach(async () => {
+  for (const store of open.splice(0)) await store.close();
+  await place.destroy();
+});
+
+const opened = async (file = place.file): Promise<Store> => {
+  const store = await openStore(file, { keyring });
+  open.push(store);
+  return store;
+};
+const openOn = async (host: string): Promise<Store> => {
+  const settings = { keyring, clock: Date.now, lifetimes: defaultLifetimes, bounds: defaultBounds };
+  const store = await openSqlite(place.file, { ...settings, host });
+  open.push(store);
+  return store;
+};
+const modeOf = async (path: string): Promise<string> => ((await stat(path)).mode & 0o777).toString(8);
+
+describe('the file', () => {
+  it('is the owner’s alone, with its folder and everything beside it', async () => {
+    const store = await opened();
+    await connect(store);
+    expect(await modeOf(dirname(place.file))).toBe('700');
+    const names = await readdir(dirname(place.file));
+    expect(names.sort()).toEqual(['store.sqlite', 'store.sqlite-shm', 'store.sqlite-wal', 'store.sqlite.host']);
+    for (const name of names) expect(await modeOf(join(dirname(place.file), name))).toBe('600');
+    await store.close();
+    expect(await readdir(dirname(place.file))).toEqual(['store.sqlite']);
+  });
+
+  it('closes a file to others that was left open, and leaves an existing folder as it is', async () => {
+    await mkdir(dirname(place.file));
+    await chmod(dirname(place.file), 0o755);
+    await writeFile(place.file, '');
+    await chmod(place.file, 0o644);
+    await opened();
+    expect(await modeOf(place.file)).toBe('600');
+    expect(await modeOf(dirname(place.file))).toBe('755');
+  });
+
+  it.each(['', ':memory:', 'file:x?mode=memory', 'postgres://h/db', 'postgresql://h/db'])('refuses %j as a place', async (location) => {
+    await expect(openStore(location, { keyring })).rejects.toMatchObject({ code: 'misconfigured', message: /^KESTRA_MCP_STORE/ });
+  });
+
+  it('refuses a place that is a folder or lies in a file', async () => {
+    await writeFile(join(place.folder, 'plain'), '');
+    for (const file of [place.folder, join(place.folder, 'plain', 'x.sqlite')]) {
+      const refusal = await openStore(file, { keyring }).catch((error: unknown) => error);
+      expect(refusal).toMatchObject({ code: 'misconfigured', message: /can't be made or written/ });
+      expect(String(refusal)).not.toContain(place.folder);
+    }
+  });
+
+  it('A47: no secret is in any of its bytes', async () => {
+    const store = await opened();
+    const canaries: string[] = [];
+    const canary = (kind: string) => {
+      canaries.push(secret(`CANARY-${kind}`));
+      return canaries.at(-1) as string;
+    };
+    const signedIn = await signIn(store, { providerRefreshToken: canary('provider-1') });
+    const tokens = { accessToken: canary('at'), refreshToken: canary('rt') };
+    const { clientId, challenge } = signedIn;
+    canaries.push(signedIn.code, signedIn.verifier);
+    await store.redeemCode({ code: signedIn.code, clientId, challenge, tokens }, here);
+    const next = { accessToken: canary('at'), refreshToken: canary('rt') };
+    await store.rotateRefresh({ refreshToken: tokens.refreshToken, clientId }, next, here);
+    const start = await store.beginRefresh({ refreshToken: next.refreshToken, clientId }, { owner: 'o', claimsFreshMs: 0 }, here);
+    if (start.outcome !== 'ask') throw new Error(start.outcome);
+    await store.commitProviderAnswer(start.lease, { refreshToken: canary('provider-2') });
+    const { browser, state, nonce, verifier } = await begin(store);
+    canaries.push(browser, state, nonce, verifier, 'client state');
+    const key = { user: ada, instance: 'https://kestra.example.com' };
+    await store.putCredential(key, { secret: canary('kestra') }, here);
+    await store.importCredential(key, { secret: canary('imported') }, here);
+    const session = canary('session');
+    const account = { signInId: await take(store, { kind: 'account', returnTo: '/account' }), user: ada, display: {}, claims: {} };
+    await store.startAccountSession({ ...account, session, idToken: canary('id-token') }, here);
+    await store.count(canary('counter'), { limit: 5, windowMs: 1000 });
+    await store.consumeOnce(canary('once'), 1000);
+    const bytes = async () => Promise.all((await readdir(dirname(place.file))).map((name) => readFile(join(dirname(place.file), name))));
+    const whileOpen = await bytes();
+    await store.close();
+    const found = canaries.filter((text) => [...whileOpen].some((file) => file.includes(text)));
+    expect(canaries.length).toBeGreaterThan(15);
+    expect(found).toEqual([]);
+    expect((await bytes()).some((file) => file.includes('ada'))).toBe(true);
+    for (const file of await bytes()) for (const text of canaries) expect(file.includes(text)).toBe(false);
+  });
+
+  it('A37: a row that is moved to another user opens for neither', async () => {
+    const store = await opened();
+    const instance = 'https://kestra.example.com';
+    for (const user of [ada, bob]) await store.putCredential({ user, instance }, { secret: `of ${user.subject}` }, here);
+    const held = await connect(store, { providerRefreshToken: 'ada’s' });
+    const other = await connect(store, { user: bob, providerRefreshToken: 'bob’s' });
+    const db = new Database(place.file);
+    const swap = (table: string, column: string, key: string) => {
+      const [a, b] = db.prepare(`SELECT ${key} AS k, ${column} AS v FROM ${table}`).all() as { k: unknown; v: Buffer }[];
+      db.prepare(`UPDATE ${table} SET ${column} = ? WHERE ${key} = ?`).run(b?.v, a?.k);
+      db.prepare(`UPDATE ${table} SET ${column} = ? WHERE ${key} = ?`).run(a?.v, b?.k);
+    };
+    swap('credentials', 'sealed', 'user_id');
+    swap('grants', 'provider_token', 'id');
+    db.close();
+    for (const user of [ada, bob]) expect(await store.getCredential({ user, instance })).toEqual({ outcome: 'unreadable' });
+    for (const { refreshToken } of [held, other]) {
+      const start = await store.beginRefresh({ refreshToken, clientId: 'client-1' }, { owner: 'o', claimsFreshMs: 0 }, here);
+      expect(start).toMatchObject({ outcome: 'rotate', grant: { renewable: false } });
+    }
+  });
+});
+
+describe('a file that is not ours, or not whole', () => {
+  const refused = async (message: RegExp) => {
+    const before = await readFile(place.file);
+    const refusal = await openStore(place.file, { keyring }).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'misconfigured', message });
+    expect(String(refusal)).not.toContain(place.folder);
+    expect((await readFile(place.file)).equals(before)).toBe(true);
+  };
+
+  it('another program’s database is refused and not touched', async () => {
+    await mkdir(dirname(place.file));
+    const db = new Database(place.file);
+    db.exec('CREATE TABLE schema (version INTEGER); INSERT INTO schema VALUES (1)');
+    db.close();
+    await refused(/another program/);
+  });
+
+  it('what is no database is refused and not touched', async () => {
+    await mkdir(dirname(place.file));
+    await writeFile(place.file, 'notes of the administrator\n'.repeat(100));
+    await refused(/damaged or no database.*Restore a backup/s);
+  });
+
+  it('a damaged one is refused and not touched', async () => {
+    const store = await opened();
+    for (let i = 0; i < 30; i += 1) await connect(store);
+    await store.close();
+    const { size } = await stat(place.file);
+    const bytes = await readFile(place.file);
+    bytes.fill(0xa5, Math.floor(size / 3), Math.floor(size / 3) + 20_000);
+    await writeFile(place.file, bytes);
+    await refused(/damaged/);
+    await writeFile(place.file, bytes.subarray(0, Math.floor(size / 2)));
+    await refused(/damaged/);
+  });
+
+  it('P20: one that a newer program has changed beyond us is refused, one it only added to is served', async () => {
+    await (await opened()).close();
+    const newer = (readableBy: number) => {
+      const db = new Database(place.file);
+      db.exec('ALTER TABLE grants ADD COLUMN added_later TEXT');
+      db.prepare('UPDATE schema SET version = ?, readable_by = ?').run(migrations.length + 1, readableBy);
+      db.close();
+    };
+    newer(migrations.length);
+    const store = await opened();
+    expect(await isLive(store, await connect(store))).toBe(true);
+    await store.close();
+    const db = new Database(place.file);
+    db.prepare('UPDATE schema SET readable_by = ?').run(migrations.length + 1);
+    db.pragma('journal_mode = DELETE');
+    db.close();
+    await refused(/newer kestra-mcp/);
+  });
+
+  it('P20: a step is made once, and one that fails leaves the schema as it was', async () => {
+    await mkdir(dirname(place.file));
+    const db = new Database(place.file);
+    migrate(db);
+    const step = { readableBy: 1, sql: 'ALTER TABLE users ADD COLUMN nickname TEXT' };
+    migrate(db, [...migrations, step]);
+    migrate(db, [...migrations, step]);
+    const bad = { readableBy: 3, sql: 'ALTER TABLE users ADD COLUMN half TEXT; ALTER TABLE missing ADD COLUMN x TEXT' };
+    expect(() => migrate(db, [...migrations, step, bad])).toThrow(/missing/);
+    expect(db.prepare('SELECT version, readable_by FROM schema').get()).toEqual({ version: 2, readable_by: 1 });
+    const columns = db.prepare("SELECT name FROM pragma_table_info('users')").pluck().all();
+    expect(columns).toContain('nickname');
+    expect(columns).not.toContain('half');
+    db.close();
+  });
+});
+
+describe('a copy', () => {
+  it('taken with VACUUM INTO while it serves is whole', async () => {
+    const store = await opened();
+    const held = await connect(store);
+    const copy = join(place.folder, 'copy.sqlite');
+    const db = new Database(place.file);
+    db.prepare('VACUUM INTO ?').run(copy);
+    db.close();
+    const restored = await opened(copy);
+    expect(await isLive(restored, held)).toBe(true);
+    expect(await refresh(restored, held.refreshToken)).toMatchObject({ outcome: 'rotated' });
+  });
+});
+
+describe('one host', () => {
+  it('another host is refused and told what to do; the file stays shut for it', async () => {
+    const store = await openOn('host-a 1');
+    const held = await connect(store);
+    await expect(openOn('host-b 2')).rejects.toMatchObject({
+      code: 'misconfigured',
+      message: /another host \(host-a\).*Stop that one.*30 seconds.*PostgreSQL/s,
+    });
+    expect(await isLive(store, held)).toBe(true);
+    expect(await refresh(store, held.refreshToken)).toMatchObject({ outcome: 'rotated' });
+  });
+
+  it('the next start and other processes of the same host share it; a clean stop frees it', async () => {
+    const first = await openOn('host-a 1');
+    const second = await openOn('host-a 1');
+    await second.close();
+    await expect(openOn('host-b 2')).rejects.toMatchObject({ code: 'misconfigured' });
+    await first.close();
+    const store = await openOn('host-b 2');
+    await store.check();
+  });
+
+  it('after a crash the claim ends in 30 seconds; the old host, if it wakes, serves nothing', async () => {
+    const old = await openOn('host-a 1');
+    const held = await connect(old);
+    const claim = `${place.file}.host`;
+    const longAgo = new Date(Date.now() - 30_001);
+    await utimes(claim, longAgo, longAgo);
+    const next = await openOn('host-b 2');
+    expect(await refresh(next, held.refreshToken)).toMatchObject({ outcome: 'rotated' });
+    const { now } = Date;
+    try {
+      Date.now = () => now() + 21_000;
+      await expect(old.findAccess(held.accessToken)).rejects.toMatchObject({ code: 'unavailable' });
+    } finally {
+      Date.now = now;
+    }
+    await expect(old.check()).rejects.toMatchObject({ code: 'unavailable' });
+    await old.close();
+    expect(await readFile(claim, 'utf8')).toBe('host-b 2');
+    await next.check();
+  });
+
+  it('of two that find the same dead claim one wins', async () => {
+    await mkdir(dirname(place.file));
+    await writeFile(`${place.file}.host`, 'host-c 3');
+    const longAgo = new Date(Date.now() - 60_000);
+    await utimes(`${place.file}.host`, longAgo, longAgo);
+    const both = await Promise.allSettled([openOn('host-a 1'), openOn('host-b 2')]);
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  });
+});
+
+describe('a disk that is full, a file that is locked', () => {
+  it('P21: refuses writes as unavailable, reads on, and loses nothing it acknowledged', async () => {
+    const script = new URL('full-disk.ts', import.meta.url).pathname;
+    // The largest file that the process may write: what a full disk looks like to SQLite.
+    const child = spawn('sh', ['-c', 'ulimit -f 3000 && exec "$0" --import tsx "$1" "$2"', process.execPath, script, place.file], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk;
+    });
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    const report = JSON.parse(output) as { code: string; message: string; reads: boolean; acknowledged: string[] };
+    expect(code).toBe(0);
+    expect(report).toMatchObject({ code: 'unavailable', reads: true });
+    expect(report.message).not.toMatch(/SQLITE|disk|\//);
+    expect(report.acknowledged.length).toBeGreaterThan(3);
+    const store = await opened();
+    for (const accessToken of report.acknowledged) expect(await isLive(store, { accessToken })).toBe(true);
+    await connect(store);
+  });
+
+  it('a lock that another process keeps is unavailable within two seconds, and does not block the event loop', async () => {
+    const store = await opened();
+    const held = await connect(store);
+    const other = new Database(place.file);
+    other.exec('BEGIN IMMEDIATE');
+    let worst = 0;
+    let last = performance.now();
+    const beat = setInterval(() => {
+      worst = Math.max(worst, performance.now() - last);
+      last = performance.now();
+    }, 5);
+    const startedAt = performance.now();
+    const waiting = Array.from({ length: 100 }, () => refresh(store, held.refreshToken).catch((error: unknown) => error));
+    expect(await isLive(store, held)).toBe(true);
+    const results = await Promise.all(waiting);
+    clearInterval(beat);
+    expect(performance.now() - startedAt).toBeLessThan(3000);
+    expect(results.every((error) => (error as { code?: string }).code === 'unavailable')).toBe(true);
+    expect(worst).toBeLessThan(250);
+    other.exec('ROLLBACK');
+    other.close();
+    expect(await refresh(store, held.refreshToken)).toMatchObject({ outcome: 'rotated' });
+  });
+
+  it('those who wait get through as soon as the lock is free', async () => {
+    const store = await opened();
+    const held = await connect(store);
+    const other = new Database(place.file);
+    other.exec('BEGIN IMMEDIATE');
+    const waiting = Promise.all(Array.from({ length: 10 }, () => refresh(store, held.refreshToken)));
+    setTimeout(() => {
+      other.exec('ROLLBACK');
+      other.close();
+    }, 150);
+    const results = await waiting;
+    expect(results.filter(({ outcome }) => outcome === 'rotated')).toHaveLength(1);
+    expect(results.filter(({ outcome }) => outcome === 'replay')).toHaveLength(9);
+  });
+});
+
+describe('a file that goes away', () => {
+  it('is made again from a copy of the closed file', async () => {
+    const store = await opened();
+    const held = await connect(store);
+    await rotated(store, held.refreshToken);
+    await store.close();
+    await copyFile(place.file, `${place.file}.bak`);
+    await truncate(place.file, 0);
+    expect(await isLive(await opened(), held)).toBe(false);
+    await open.pop()?.close();
+    await rm(place.file);
+    await copyFile(`${place.file}.bak`, place.file);
+    expect(await isLive(await opened(), held)).toBe(true);
+  });
+});

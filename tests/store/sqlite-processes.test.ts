@@ -1,0 +1,130 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openStore } from '../../src/store/open.ts';
+import type { Redeemed, Rotation } from '../../src/store/records.ts';
+import { generateKey, parseKeyring } from '../../src/store/seal.ts';
+import type { Store } from '../../src/store/store.ts';
+import { connect, here, isLive, refresh, signIn, tokens } from './contract/story.ts';
+import { Worker } from './processes.ts';
+import { sqlitePlace } from './sqlite-place.ts';
+
+/** As many as the machine that has time for it says; the defaults keep `npm test` quick. */
+const rounds = Number(process.env.STORE_ROUNDS ?? 200);
+const kills = Number(process.env.STORE_KILLS ?? 10);
+
+const key = generateKey();
+let place: Awaited<ReturnType<typeof sqlitePlace>>;
+let workers: Worker[] = [];
+let store: Store | undefined;
+const start = async (count: number): Promise<Worker[]> => {
+  const started = Array.from({ length: count }, () => new Worker(place.file, key));
+  workers.push(...started);
+  await Promise.all(started.map(({ ready }) => ready));
+  return started;
+};
+const opened = async (): Promise<Store> => {
+  store = await openStore(place.file, { keyring: parseKeyring({ ENCRYPTION_KEY: key }) });
+  return store;
+};
+
+beforeEach(async () => {
+  place = await sqlitePlace();
+});
+afterEach(async () => {
+  await store?.close();
+  for (const worker of workers) if (worker.process.exitCode === null && worker.process.signalCode === null) await worker.kill();
+  workers = [];
+  await place.destroy();
+});
+
+describe('several processes on one file', () => {
+  it('P20: four that start at once on an empty file make one schema', async () => {
+    const four = await start(4);
+    await Promise.all(four.map((worker) => worker.open()));
+    await Promise.all(four.map((worker) => worker.call('check')));
+  }, 30_000);
+
+  it(`P05: in ${rounds} rounds of two processes with one refresh token, one wins, and both hold the same pair`, async () => {
+    const two = await start(2);
+    await Promise.all(two.map((worker) => worker.open()));
+    let { refreshToken } = await connect(await opened());
+    for (let i = 0; i < rounds; i += 1) {
+      const request = { refreshToken, clientId: 'client-1' };
+      const both = await Promise.all(two.map((worker) => worker.call<Rotation>('rotateRefresh', request, tokens(), here)));
+      expect(both.map(({ outcome }) => outcome).sort()).toEqual(['replay', 'rotated']);
+      const [one, other] = both.map((rotation) => ('answer' in rotation ? rotation.answer : undefined));
+      expect(one).toEqual(other);
+      refreshToken = one?.refreshToken ?? '';
+    }
+  }, 60_000);
+
+  it('P05: in 25 rounds of four processes with one code, one wins, and its tokens are dead', async () => {
+    const four = await start(4);
+    await Promise.all(four.map((worker) => worker.open()));
+    const local = await opened();
+    for (let i = 0; i < 25; i += 1) {
+      const { code, clientId, challenge } = await signIn(local);
+      const all = await Promise.all(
+        four.map((worker) => worker.call<Redeemed>('redeemCode', { code, clientId, challenge, tokens: tokens() }, here)),
+      );
+      expect(all.map(({ outcome }) => outcome).sort()).toEqual(['grant_over', 'grant_over', 'redeemed', 'reused']);
+      const [winner] = all.flatMap((one) => (one.outcome === 'redeemed' ? [one.answer] : []));
+      expect(winner && (await isLive(local, winner))).toBe(false);
+    }
+  }, 60_000);
+
+  it(`P02: ${kills} times kill -9 in a storm of refreshes loses no acknowledged token`, async () => {
+    const names = ['a', 'b', 'c', 'd'];
+    let local = await opened();
+    const held: Record<string, string> = {};
+    for (const name of names) held[name] = (await connect(local)).refreshToken;
+    let acknowledged = 0;
+    let replays = 0;
+    const crew = await start(kills);
+    for (const worker of crew) {
+      await local.close();
+      worker.storm({ ...held });
+      while (!worker.output.includes('\n')) await pause(2);
+      await pause(Math.random() * 60);
+      await worker.kill();
+      local = await opened();
+      const access: Record<string, string> = {};
+      for (const line of worker.output.split('\n').slice(0, -1)) {
+        const [name = '', accessToken = '', refreshToken = ''] = line.split(' ');
+        access[name] = accessToken;
+        held[name] = refreshToken;
+        acknowledged += 1;
+      }
+      for (const name of names) {
+        if (access[name]) expect(await isLive(local, { accessToken: access[name] })).toBe(true);
+        // The last pair it knows works; if the next one was made but its answer lost, that answer comes now.
+        const rotation = await refresh(local, held[name] ?? '');
+        expect(['rotated', 'replay']).toContain(rotation.outcome);
+        if (rotation.outcome === 'replay') replays += 1;
+        held[name] = ('answer' in rotation && rotation.answer.refreshToken) || '';
+      }
+    }
+    expect(acknowledged).toBeGreaterThan(kills);
+    expect(replays).toBeLessThanOrEqual(names.length * kills);
+  }, 60_000);
+
+  it('P02: what one process was killed in does not stop another one that serves', async () => {
+    const local = await opened();
+    const [worker] = await start(1);
+    const theirs = await connect(local);
+    let mine = (await connect(local)).refreshToken;
+    worker?.storm({ a: theirs.refreshToken });
+    let served = 0;
+    const until = performance.now() + 300;
+    const killed = pause(150).then(() => worker?.kill());
+    while (performance.now() < until) {
+      const rotation = await refresh(local, mine);
+      expect(rotation.outcome).toBe('rotated');
+      mine = ('answer' in rotation && rotation.answer.refreshToken) || '';
+      served += 1;
+      await new Promise(setImmediate);
+    }
+    await killed;
+    expect(served).toBeGreaterThan(5);
+  }, 30_000);
+});
