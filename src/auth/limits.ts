@@ -70,8 +70,15 @@ const counted: Readonly<Record<LimitName, readonly (readonly [RuleName, (keys: r
   ],
 };
 
-/** For each rule. A flood of addresses pushes out the oldest windows instead of filling the memory. */
-const mostWindows = 20_000;
+/**
+ * Windows of one rule by their key. When the young ones are too many they become the old ones, and the old ones are forgotten unless
+ * they were used: a flood of addresses costs two generations of memory and no time (a Map that loses its first key again and again is slow).
+ */
+interface Generations {
+  young: Map<string, Window>;
+  old: Map<string, Window>;
+}
+const generation = 10_000;
 const longestKey = 300;
 
 /** Counts in this process alone: with several replicas the limits are that much looser, and no store need be asked. */
@@ -82,18 +89,19 @@ export const createLimits = ({
   rules?: Readonly<Record<RuleName, Rule>>;
   clock?: () => number;
 } = {}): Limits => {
-  const windows = new Map<RuleName, Map<string, Window>>();
+  const windows = new Map<RuleName, Generations>();
 
   const windowOf = (rule: RuleName, key: string): Window => {
-    const known = windows.get(rule) ?? new Map<string, Window>();
+    const known = windows.get(rule) ?? { young: new Map(), old: new Map() };
     windows.set(rule, known);
-    const found = known.get(key);
-    if (found && found.ends > clock()) return found;
-    known.delete(key);
-    if (known.size >= mostWindows) known.delete(known.keys().next().value ?? '');
-    const opened = { count: 0, ends: clock() + rules[rule].seconds * 1000 };
-    known.set(key, opened);
-    return opened;
+    const found = known.young.get(key) ?? known.old.get(key);
+    const window = found && found.ends > clock() ? found : { count: 0, ends: clock() + rules[rule].seconds * 1000 };
+    if (!known.young.has(key) && known.young.size >= generation) {
+      known.old = known.young;
+      known.young = new Map();
+    }
+    known.young.set(key, window);
+    return window;
   };
 
   return {

@@ -16,8 +16,8 @@ export class Worker {
   readonly #waiting = new Map<number, (answer: Answer) => void>();
   #id = 0;
 
-  constructor(file: string, key: string) {
-    this.process = fork(new URL('worker.ts', import.meta.url).pathname, [file, key], {
+  constructor(key: string) {
+    this.process = fork(new URL('worker.ts', import.meta.url).pathname, [key], {
       execArgv: ['--import', 'tsx'],
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });
@@ -31,16 +31,22 @@ export class Worker {
   }
 
   /** What the store's method resolves with; rejects with `code` and `message` as it does. */
-  call<T = unknown>(method: string, ...args: unknown[]): Promise<T> {
-    return this.#ask({ method, args }) as Promise<T>;
+  async call<T = unknown>(method: string, ...args: unknown[]): Promise<T> {
+    const [result] = await this.calls<T>(method, [args]);
+    return result as T;
   }
 
-  open(): Promise<unknown> {
-    return this.#ask({ open: true });
+  calls<T>(method: string, calls: unknown[][]): Promise<T[]> {
+    return this.#ask({ method, calls }) as Promise<T[]>;
   }
 
-  storm(held: Record<string, string>): void {
-    this.process.send({ storm: held });
+  /** Instead of the file that it had open. */
+  open(file: string): Promise<unknown> {
+    return this.#ask({ open: file });
+  }
+
+  storm(file: string, held: Record<string, string>): void {
+    this.process.send({ file, storm: held });
   }
 
   async kill(): Promise<void> {

@@ -8,7 +8,23 @@ import { migrate } from '../../src/store/sqlite/file.ts';
 import { openSqlite } from '../../src/store/sqlite/open.ts';
 import { migrations } from '../../src/store/sqlite/schema.ts';
 import { defaultBounds, defaultLifetimes, type Store } from '../../src/store/store.ts';
-import { ada, begin, bob, connect, here, isLive, keyring, refresh, rotated, secret, signIn, take } from './contract/story.ts';
+import {
+  ada,
+  begin,
+  bob,
+  Clock,
+  connect,
+  day,
+  here,
+  isLive,
+  keyring,
+  refresh,
+  rotated,
+  secret,
+  signIn,
+  sweepAll,
+  take,
+} from './contract/story.ts';
 import { sqlitePlace } from './sqlite-place.ts';
 
 let place: Awaited<ReturnType<typeof sqlitePlace>>;
@@ -198,6 +214,59 @@ describe('a file that is not ours, or not whole', () => {
     expect(columns).toContain('nickname');
     expect(columns).not.toContain('half');
     db.close();
+  });
+});
+
+describe('what is over', () => {
+  const rows = (sql: string): unknown[] => {
+    const db = new Database(place.file, { readonly: true });
+    const found = db.prepare(sql).pluck().all();
+    db.close();
+    return found;
+  };
+  const openAt = async (clock: Clock): Promise<Store> => {
+    const store = await openStore(place.file, { keyring, clock: clock.now });
+    open.push(store);
+    return store;
+  };
+
+  it('P03: the sealed answer is erased when its successor is used, when the window ends, and with the grant', async () => {
+    const clock = new Clock();
+    const store = await openAt(clock);
+    const answers = () => rows('SELECT count(answer) FROM refresh_tokens')[0];
+    const held = await connect(store);
+    const second = await rotated(store, held.refreshToken);
+    await rotated(store, second);
+    expect(answers()).toBe(1);
+    clock.advance(30_000 - 1);
+    await store.sweep(10);
+    expect(answers()).toBe(1);
+    clock.advance(1);
+    await store.sweep(10);
+    expect(answers()).toBe(0);
+    const other = await connect(store);
+    await rotated(store, other.refreshToken);
+    await store.revokeGrant(ada, other.grant.id, 'user_revoked', here);
+    expect(answers()).toBe(0);
+  });
+
+  it('P18: leaves no row in any table', async () => {
+    const clock = new Clock();
+    const store = await openAt(clock);
+    await store.registerClient({ clientId: 'client-1', metadata: {} });
+    const { refreshToken } = await connect(store, { providerRefreshToken: 'p' });
+    await rotated(store, refreshToken);
+    await signIn(store);
+    const account = { signInId: await take(store, { kind: 'account', returnTo: '/' }), user: bob, display: {}, claims: {} };
+    await store.startAccountSession({ ...account, session: secret('s') }, here);
+    await store.count('k', { limit: 1, windowMs: 1 });
+    await store.consumeOnce('v', 1);
+    const tables = rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('schema', 'sqlite_sequence')") as string[];
+    const full = () => tables.filter((table) => rows(`SELECT 1 FROM ${table} LIMIT 1`).length > 0);
+    expect(full().length).toBe(tables.length - 2);
+    clock.advance(401 * day);
+    await sweepAll(store);
+    expect(full()).toEqual([]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openStore } from '../../src/store/open.ts';
 import type { Redeemed, Rotation } from '../../src/store/records.ts';
 import { generateKey, parseKeyring } from '../../src/store/seal.ts';
@@ -8,16 +8,17 @@ import { connect, here, isLive, refresh, signIn, tokens } from './contract/story
 import { Worker } from './processes.ts';
 import { sqlitePlace } from './sqlite-place.ts';
 
-/** As many as the machine that has time for it says; the defaults keep `npm test` quick. */
+/** How many times at least; a machine that has the time is told to do more. */
 const rounds = Number(process.env.STORE_ROUNDS ?? 200);
 const kills = Number(process.env.STORE_KILLS ?? 10);
 
 const key = generateKey();
 let place: Awaited<ReturnType<typeof sqlitePlace>>;
+let four: Worker[] = [];
 let workers: Worker[] = [];
 let store: Store | undefined;
 const start = async (count: number): Promise<Worker[]> => {
-  const started = Array.from({ length: count }, () => new Worker(place.file, key));
+  const started = Array.from({ length: count }, () => new Worker(key));
   workers.push(...started);
   await Promise.all(started.map(({ ready }) => ready));
   return started;
@@ -27,40 +28,53 @@ const opened = async (): Promise<Store> => {
   return store;
 };
 
+beforeAll(async () => {
+  four = await start(4);
+});
 beforeEach(async () => {
   place = await sqlitePlace();
 });
 afterEach(async () => {
   await store?.close();
+  await place.destroy();
+});
+afterAll(async () => {
   for (const worker of workers) if (worker.process.exitCode === null && worker.process.signalCode === null) await worker.kill();
   workers = [];
-  await place.destroy();
 });
 
 describe('several processes on one file', () => {
   it('P20: four that start at once on an empty file make one schema', async () => {
-    const four = await start(4);
-    await Promise.all(four.map((worker) => worker.open()));
+    await Promise.all(four.map((worker) => worker.open(place.file)));
     await Promise.all(four.map((worker) => worker.call('check')));
-  }, 30_000);
+  });
 
   it(`P05: in ${rounds} rounds of two processes with one refresh token, one wins, and both hold the same pair`, async () => {
-    const two = await start(2);
-    await Promise.all(two.map((worker) => worker.open()));
+    const two = four.slice(0, 2);
+    await Promise.all(two.map((worker) => worker.open(place.file)));
     let { refreshToken } = await connect(await opened());
     for (let i = 0; i < rounds; i += 1) {
       const request = { refreshToken, clientId: 'client-1' };
       const both = await Promise.all(two.map((worker) => worker.call<Rotation>('rotateRefresh', request, tokens(), here)));
-      expect(both.map(({ outcome }) => outcome).sort()).toEqual(['replay', 'rotated']);
-      const [one, other] = both.map((rotation) => ('answer' in rotation ? rotation.answer : undefined));
-      expect(one).toEqual(other);
-      refreshToken = one?.refreshToken ?? '';
+      refreshToken = onePair(both);
+    }
+  }, 60_000);
+
+  it('P05: in 1,000 rounds of two processes, each as fast as it can, one wins', async () => {
+    const two = four.slice(0, 2);
+    await Promise.all(two.map((worker) => worker.open(place.file)));
+    const local = await opened();
+    let held: string[] = [];
+    for (let i = 0; i < 50; i += 1) held.push((await connect(local)).refreshToken);
+    for (let round = 0; round < 20; round += 1) {
+      const calls = () => held.map((refreshToken) => [{ refreshToken, clientId: 'client-1' }, tokens(), here]);
+      const [one = [], other = []] = await Promise.all(two.map((worker) => worker.calls<Rotation>('rotateRefresh', calls())));
+      held = one.map((rotation, i) => onePair([rotation, other[i]]));
     }
   }, 60_000);
 
   it('P05: in 25 rounds of four processes with one code, one wins, and its tokens are dead', async () => {
-    const four = await start(4);
-    await Promise.all(four.map((worker) => worker.open()));
+    await Promise.all(four.map((worker) => worker.open(place.file)));
     const local = await opened();
     for (let i = 0; i < 25; i += 1) {
       const { code, clientId, challenge } = await signIn(local);
@@ -83,7 +97,7 @@ describe('several processes on one file', () => {
     const crew = await start(kills);
     for (const worker of crew) {
       await local.close();
-      worker.storm({ ...held });
+      worker.storm(place.file, { ...held });
       while (!worker.output.includes('\n')) await pause(2);
       await pause(Math.random() * 60);
       await worker.kill();
@@ -113,7 +127,7 @@ describe('several processes on one file', () => {
     const [worker] = await start(1);
     const theirs = await connect(local);
     let mine = (await connect(local)).refreshToken;
-    worker?.storm({ a: theirs.refreshToken });
+    worker?.storm(place.file, { a: theirs.refreshToken });
     let served = 0;
     const until = performance.now() + 300;
     const killed = pause(150).then(() => worker?.kill());
@@ -128,3 +142,11 @@ describe('several processes on one file', () => {
     expect(served).toBeGreaterThan(5);
   }, 30_000);
 });
+
+/** The refresh token of the pair that both hold, one of them as a replay. */
+const onePair = (both: readonly (Rotation | undefined)[]): string => {
+  expect(both.map((rotation) => rotation?.outcome).sort()).toEqual(['replay', 'rotated']);
+  const [one, other] = both.map((rotation) => rotation && 'answer' in rotation && rotation.answer);
+  expect(one).toEqual(other);
+  return (one || undefined)?.refreshToken ?? '';
+};

@@ -5,20 +5,31 @@ import type { Store } from '../../src/store/store.ts';
 import { here, tokens } from './contract/story.ts';
 
 /** Another process on the same file: calls what it is told, or refreshes without end until it is killed. Run by processes.ts. */
-const [, , file = '', key = ''] = process.argv;
-const open = () => openStore(file, { keyring: parseKeyring({ ENCRYPTION_KEY: key }) });
+const [, , key = ''] = process.argv;
+const open = (file: string) => openStore(file, { keyring: parseKeyring({ ENCRYPTION_KEY: key }) });
 let store: Store | undefined;
 
-export type Job =
-  | { readonly id: number; readonly open: true }
-  | { readonly id: number; readonly method: keyof Store; readonly args: readonly unknown[] };
+type Job =
+  | { readonly id: number; readonly open: string }
+  /** One call after the other, as fast as they go. */
+  | { readonly id: number; readonly method: keyof Store; readonly calls: readonly (readonly unknown[])[] };
 
-process.on('message', async (job: Job | { readonly storm: Record<string, string> }) => {
-  if ('storm' in job) return storm(await open(), job.storm);
+const work = async (job: Job): Promise<unknown> => {
+  if ('open' in job) {
+    await store?.close();
+    store = await open(job.open);
+    return null;
+  }
+  const method = store?.[job.method] as (...args: readonly unknown[]) => Promise<unknown>;
+  const results: unknown[] = [];
+  for (const args of job.calls) results.push(await method(...args));
+  return results;
+};
+
+process.on('message', async (job: Job | { readonly storm: Record<string, string>; readonly file: string }) => {
+  if ('storm' in job) return storm(await open(job.file), job.storm);
   try {
-    if ('open' in job) store = await open();
-    const call = 'method' in job ? (store?.[job.method] as ((...args: readonly unknown[]) => Promise<unknown>) | undefined) : undefined;
-    process.send?.({ id: job.id, result: call && 'method' in job ? await call(...job.args) : null });
+    process.send?.({ id: job.id, result: await work(job) });
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };
     process.send?.({ id: job.id, error: { code, message } });

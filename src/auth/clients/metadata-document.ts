@@ -35,8 +35,8 @@ export const documentUrlProblem = (url: string, hosts: readonly string[]): strin
 const documentOwn = z.object({
   client_id: z.string(),
   client_name: z.string().min(1),
-  client_secret: z.undefined(),
-  client_secret_expires_at: z.undefined(),
+  client_secret: z.undefined().optional(),
+  client_secret_expires_at: z.undefined().optional(),
   token_endpoint_auth_method: z.literal('none').nullish(),
 });
 
