@@ -111,6 +111,8 @@ export interface Config {
   readonly kestra: KestraConfig;
   /** The credential of the environment: the caller's own over stdio. */
   readonly credential?: KestraCredential;
+  /** Whose credential is used at Kestra over http. */
+  readonly credentials: 'per-user' | 'shared';
   readonly role: BuiltInRole;
   readonly limits: { readonly concurrent: number; readonly perMinute: number; readonly answer: number };
   readonly http: HttpConfig;
@@ -144,6 +146,7 @@ export const readConfig = (environment: Environment, envFile?: string): Config =
       timeoutMs: s.KESTRA_TIMEOUT_SECONDS * 1000,
     }),
     credential: credential(s),
+    credentials: s.KESTRA_CREDENTIALS,
     role: s.KESTRA_MCP_ROLE,
     limits: Object.freeze({
       concurrent: s.KESTRA_MCP_CONCURRENT_CALLS,
@@ -234,6 +237,14 @@ const warnings = (env: Record<string, string>, s: Settings): string[] => {
     );
   if (s.KESTRA_MCP_HOST && !s.KESTRA_MCP_PUBLIC_URL && !isLoopbackHost(s.KESTRA_MCP_HOST))
     found.push('KESTRA_MCP_PUBLIC_URL is not set: only this machine itself can use the server, whatever KESTRA_MCP_HOST says');
+  if (s.KESTRA_MCP_TRANSPORT === 'http' && s.KESTRA_CREDENTIALS === 'per-user' && (s.KESTRA_API_TOKEN || s.KESTRA_USERNAME))
+    found.push(
+      'The Kestra credential of the environment is not used over http: each user registers an own one (or set KESTRA_CREDENTIALS=shared)',
+    );
+  if (s.KESTRA_MCP_TRANSPORT === 'http' && s.KESTRA_CREDENTIALS === 'shared')
+    found.push(
+      'KESTRA_CREDENTIALS=shared: everybody acts in Kestra with one credential, so the roles and the audit of this server are the only boundary',
+    );
   if (s.KESTRA_API_TOKEN && s.KESTRA_USERNAME) found.push('KESTRA_API_TOKEN is used, KESTRA_USERNAME is not');
   return found;
 };

@@ -46,7 +46,14 @@ const table = z.object({
   KESTRA_VERIFY_SSL: flag.default(true).describe("whether Kestra's certificate must be valid"),
   KESTRA_CA_FILE: z.string().min(1).optional().describe('a PEM file with the certificate authority that signed it'),
   KESTRA_TIMEOUT_SECONDS: seconds(1, 300).default(30).describe('how long an answer of Kestra may take'),
-  KESTRA_MCP_TRANSPORT: z.enum(['http', 'stdio'], 'use http or stdio').default('stdio').describe('how clients connect'),
+  KESTRA_MCP_TRANSPORT: z
+    .enum(['http', 'stdio'], 'use http or stdio')
+    .default('http')
+    .describe('how clients connect; --stdio is short for stdio'),
+  KESTRA_CREDENTIALS: z
+    .enum(['per-user', 'shared'], 'use per-user or shared')
+    .default('per-user')
+    .describe('whose credential is used at Kestra over http: the one that each user registers, or one of the environment for everybody'),
   KESTRA_MCP_ROLE: z
     .enum(builtInRoles, `use one of ${builtInRoles.join(', ')}`)
     .default('kestra-admin')

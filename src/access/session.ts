@@ -23,6 +23,8 @@ export type Registration =
 export interface Session {
   readonly principal: Principal;
   readonly registration: Registration;
+  /** The OAuth scopes of the caller's token, where there is one. */
+  readonly scopes?: readonly string[];
   /** The caller's own Kestra credential, or none. */
   credential(): Promise<KestraCredential | undefined>;
 }

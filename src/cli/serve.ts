@@ -15,7 +15,12 @@ export const serve: Command = {
   about: 'serve MCP clients; this is what happens without a command',
   run: async (_, { config, log }) => {
     for (const warning of config.warnings) log.warn(warning);
-    await serveStdio(config, log);
+    if (config.transport === 'stdio') {
+      await serveStdio(config, log);
+    } else {
+      const { serveHttp } = await import('./serve-http.ts');
+      await serveHttp(config, log);
+    }
     return exitCode.ok;
   },
 };

@@ -20,8 +20,11 @@ export interface McpParts {
   readonly handle: Handler;
 }
 
-/** The MCP server of one caller: the same for both protocol eras and every transport. */
-export const createMcpServer = ({ kestra, catalog, handle }: McpParts, session: Session): Server => {
+/**
+ * The MCP server of one caller: the same for both protocol eras and every transport.
+ * @param stopping aborted when the program has been told to stop: what waits then answers with what it has
+ */
+export const createMcpServer = ({ kestra, catalog, handle }: McpParts, session: Session, stopping?: AbortSignal): Server => {
   const server = new Server(
     { name: 'kestra-mcp', title: 'Kestra', version },
     { capabilities: { tools: {} }, instructions, cacheHints: { 'tools/list': { ttlMs: 60_000, cacheScope: 'private' } } },
@@ -44,6 +47,7 @@ export const createMcpServer = ({ kestra, catalog, handle }: McpParts, session: 
         client: server.getClientVersion()?.name ?? 'unknown',
         signal: context.mcpReq.signal,
         trace: { upstream: [] },
+        stopping,
         ...(token !== undefined && {
           progress: (progress: number, total: number | undefined, message: string) => {
             context.mcpReq

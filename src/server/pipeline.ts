@@ -13,6 +13,8 @@ export interface ToolCall {
   /** Aborted when the client cancels or goes away. */
   readonly signal: AbortSignal;
   readonly progress?: Context['progress'];
+  /** Aborted when this program has been told to stop. */
+  readonly stopping?: AbortSignal;
   /** Filled in on the way, for the audit. */
   readonly trace: Trace;
   /** The understood arguments: there from the authorize layer inwards. */

@@ -18,7 +18,7 @@ export const createToolHandler = (kestra: Kestra, catalog: readonly Tool[], limi
     limit(limits),
     authorize(),
     credential(kestra),
-  )(async ({ prepared, invoke, session, signal, progress }) => {
+  )(async ({ prepared, invoke, session, signal, progress, stopping }) => {
     if (!prepared || !invoke) throw new PublicError('internal', 'The layers are out of order.');
     const { grants } = session.principal;
     const answer = await prepared.run({
@@ -28,6 +28,7 @@ export const createToolHandler = (kestra: Kestra, catalog: readonly Tool[], limi
       session,
       signal,
       progress,
+      stopping,
       may: (permission, namespace) => {
         const where = reach(grants, [permission]);
         return where === 'everywhere' || within(where, namespace);

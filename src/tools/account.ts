@@ -25,12 +25,13 @@ export const authStatus = recipe({
   input: z.strictObject({}),
   uses: ['getCurrentUser', 'searchFlows'],
   run: async (_, context) => {
-    const { principal, registration } = context.session;
+    const { principal, registration, scopes } = context.session;
     const instance = await context.instance().catch((thrown: unknown) => asPublicError(thrown));
     return answer({
       you: principal.name,
       user_key: principal.key,
       signed_in: principal.signedInBy,
+      ...(scopes && { scopes }),
       roles: principal.roles,
       namespaces: namespaces(context),
       kestra: instance instanceof PublicError ? { problem: instance.message } : { version: instance.version, edition: instance.edition },

@@ -42,7 +42,7 @@ export const waitFor = async (context: Context<Uses>, executionId: string, secon
   try {
     let execution = await firstSight(context, executionId, Math.min(deadline, Date.now() + appearsWithinMs));
     reporter.see(execution);
-    while (!isAtRest(execution) && Date.now() < deadline) {
+    while (!isAtRest(execution) && Date.now() < deadline && !context.stopping?.aborted) {
       await nextRest(context, executionId, deadline, reporter);
       execution = await context.invoke('getExecution', { path: { executionId } });
       reporter.see(execution);
@@ -67,9 +67,10 @@ const firstSight = async (context: Context<Uses>, executionId: string, giveUp: n
 
 /** Resolves when an event says that the execution came to rest, when events stay away, or when the time is up. */
 const nextRest = async (context: Context<Uses>, executionId: string, deadline: number, reporter: Reporter): Promise<void> => {
+  const signal = context.stopping ? AbortSignal.any([context.signal, context.stopping]) : context.signal;
   try {
     const stream = await context.invoke('followExecution', { path: { executionId } });
-    for await (const event of readEvents(stream, { signal: context.signal, deadline, idleMs: silenceMs })) {
+    for await (const event of readEvents(stream, { signal, deadline, idleMs: silenceMs })) {
       const parsed = followed.safeParse(event);
       if (!parsed.success) continue;
       reporter.see(parsed.data);
@@ -78,7 +79,7 @@ const nextRest = async (context: Context<Uses>, executionId: string, deadline: n
   } catch (thrown) {
     if (!(thrown instanceof KestraError) || context.signal.aborted) throw thrown;
   }
-  await sleep(Math.max(0, Math.min(pollMs, deadline - Date.now())), undefined, { signal: context.signal });
+  await sleep(Math.max(0, Math.min(pollMs, deadline - Date.now())), undefined, { signal }).catch(() => undefined);
 };
 
 const followed = z.object({

@@ -34,6 +34,8 @@ export interface Context<Ids extends OperationId = OperationId> {
   readonly session: Session;
   /** Aborted when the caller gives up. */
   readonly signal: AbortSignal;
+  /** Aborted when this server has been told to stop: what waits then answers with what it has. */
+  readonly stopping?: AbortSignal;
   /** Reports progress, if the client asked for it. */
   readonly progress?: (done: number, total: number | undefined, message: string) => void;
   /** Does the caller hold this permission in the namespace? For optional parts of an answer. */
