@@ -4,6 +4,7 @@ import type { KestraConfig, KestraCredential } from '../config.ts';
 import type { Log } from '../log.ts';
 import { speak } from './dialect.ts';
 import { breakdown, KestraError, refusal } from './failure.ts';
+import { formOf } from './form.ts';
 import { type Route, routes } from './generated/routes.ts';
 import type { paths } from './generated/schema-2.0.d.ts';
 import { createInstanceReader, freshForReads, freshForWrites, type Instance } from './instance.ts';
@@ -60,7 +61,7 @@ export const connectKestra = (config: KestraConfig, log: Log): Kestra => {
       // The one cast at the client: `tool()` has checked the call against the operation, and the route is this server's, not the typed one.
       const { error, response } = await (client.request as Untyped)(route.method, path, {
         params: { query: call.query ?? {} },
-        ...(route.body && { body: call.body ?? {}, bodySerializer: encoders(undici)[route.body] }),
+        ...(route.body && { body: call.body ?? {}, bodySerializer: encoders[route.body] }),
         headers: { authorization: authorizationOf(caller.credential), accept: accepted(route), 'content-type': contentType(route) },
         redirect: 'manual',
         parseAs: 'stream',
@@ -139,20 +140,12 @@ const accepted = ({ reply }: Route): string => (reply === 'application/json' || 
 /** Null leaves it to the form, which knows its boundary. */
 const contentType = ({ body }: Route): string | null => (body === undefined || body === 'multipart/form-data' ? null : body);
 
-const encoders = (undici: Transport['undici']): Readonly<Record<string, (body: unknown) => unknown>> => ({
+const encoders: Readonly<Record<string, (body: never) => unknown>> = {
   'application/json': JSON.stringify,
   'application/x-yaml': String,
   'text/plain': String,
-  'multipart/form-data': (parts) => {
-    const form = new undici.FormData();
-    for (const [name, value] of Object.entries(parts as Record<string, unknown>)) {
-      if (value === undefined || value === null) continue;
-      if (value instanceof Blob) form.append(name, value, value instanceof File ? value.name : name);
-      else form.append(name, typeof value === 'string' ? value : JSON.stringify(value));
-    }
-    return form;
-  },
-});
+  'multipart/form-data': formOf,
+};
 
 const notOnThisServer = (instance: Instance, route: Route | undefined): KestraError =>
   new KestraError(

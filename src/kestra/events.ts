@@ -1,6 +1,9 @@
+import { breakdown } from './failure.ts';
+
 /**
  * The data of a server-sent event stream (WHATWG HTML §9.2), parsed as JSON. Ends with the stream, at the deadline, when the signal
  * aborts, or after `idleMs` without anything; the stream is closed in each case, since an abandoned one keeps a thread of Kestra busy.
+ * @throws KestraError if the connection breaks
  */
 export async function* readEvents(
   stream: ReadableStream<Uint8Array>,
@@ -9,11 +12,17 @@ export async function* readEvents(
   const reader = stream.getReader();
   const decoder = new TextDecoder();
   let text = '';
+  let afterCr = false;
   try {
     while (!signal.aborted && Date.now() < deadline) {
-      const chunk = await within(Math.min(idleMs, deadline - Date.now()), signal, reader.read());
+      const chunk = await within(Math.min(idleMs, deadline - Date.now()), signal, reader.read()).catch((thrown: unknown) => {
+        throw breakdown(thrown, signal);
+      });
       if (!chunk?.value) return;
-      text += decoder.decode(chunk.value, { stream: true }).replaceAll('\r\n', '\n');
+      const got = decoder.decode(chunk.value, { stream: true });
+      // A line may end with CR LF, and the two may come apart.
+      text += (afterCr ? got.replace(/^\n/, '') : got).replace(/\r\n?/g, '\n');
+      if (got !== '') afterCr = got.endsWith('\r');
       const frames = text.split('\n\n');
       text = frames.pop() ?? '';
       for (const frame of frames) {

@@ -3,20 +3,24 @@ import { type Answer, asText, type Block } from '../tools/answer.ts';
 
 /**
  * An answer of at most `most` characters of text. What is too much goes in this order: the longest blocks are cut, then the longest list
- * of facts loses its last rows, then long strings; each time a note says what was cut. Control characters and what hides or reorders text
- * are removed throughout.
+ * of facts loses its last rows, then long strings, then what is inside long lists and maps; each time a note says what was cut. Control
+ * characters and what hides or reorders text are removed throughout.
  */
 export const bounded = (original: Answer, most: number): Answer => {
   let answer: Answer = {
     facts: clean(original.facts) as Answer['facts'],
     blocks: original.blocks?.map((block) => ({ ...block, text: visible(block.text) })),
   };
+  const excess = (of: Answer): number => asText(of).length - most;
   for (const step of [cutBlocks, cutList, cutStrings]) {
-    const excess = asText(answer).length - most;
-    if (excess <= 0) return answer;
-    answer = step(answer, excess);
+    for (let before: Answer | undefined; before !== answer; ) {
+      if (excess(answer) <= 0) return answer;
+      before = answer;
+      answer = step(answer, excess(answer));
+    }
   }
-  return answer;
+  const shorter = [100, 20, 5, 1].map((first) => cutInside(answer, first));
+  return shorter.find((candidate) => excess(candidate) <= 0) ?? shorter.at(-1) ?? answer;
 };
 
 const note = (answer: Answer, cut: string): Answer => {
@@ -34,29 +38,49 @@ const cutBlocks = (answer: Answer, excess: number): Answer => {
   return note({ ...answer, blocks }, `${longest.name} shows the first ${keep} of ${longest.text.length} characters and is not whole`);
 };
 
+/** The rows of a list, which are most of its answer. */
 const cutList = (answer: Answer, excess: number): Answer => {
   const lists = Object.entries(answer.facts).filter(
-    (entry): entry is [string, readonly unknown[]] => Array.isArray(entry[1]) && entry[1].length > 1,
+    (entry): entry is [string, readonly unknown[]] =>
+      Array.isArray(entry[1]) && entry[1].length > 1 && lengthOf(entry[1]) > lengthOf(answer.facts) / 2,
   );
-  const [name, rows] = lists.sort(([, a], [, b]) => JSON.stringify(b).length - JSON.stringify(a).length)[0] ?? [];
+  const [name, rows] = lists[0] ?? [];
   if (!name || !rows) return answer;
-  let room = JSON.stringify(rows).length - excess - 200;
-  const kept = rows.filter((row) => {
-    room -= JSON.stringify(row).length + 1;
-    return room >= 0;
+  let room = lengthOf(rows) - excess - 200;
+  const kept = rows.filter((row, index) => {
+    room -= lengthOf(row) + 1;
+    return room >= 0 || index === 0;
   });
-  return note(
-    { ...answer, facts: { ...answer.facts, [name]: kept } },
-    `${name} shows ${kept.length} of ${rows.length} rows: ask for a smaller size or another page`,
-  );
+  const more = 'page' in answer.facts ? ': ask for a smaller size or another page' : '';
+  return note({ ...answer, facts: { ...answer.facts, [name]: kept } }, `${name} shows ${kept.length} of ${rows.length} rows${more}`);
 };
+
+const lengthOf = (value: unknown): number => JSON.stringify(value).length;
 
 const longestString = 500;
 
 const cutStrings = (answer: Answer): Answer => {
-  const shorten = (value: unknown): unknown =>
-    mapStrings(value, (text) => (text.length > longestString ? `${text.slice(0, longestString)}… (${text.length} characters)` : text));
-  return note({ ...answer, facts: shorten(answer.facts) as Answer['facts'] }, `texts are cut at ${longestString} characters`);
+  let cut = false;
+  const facts = mapStrings(answer.facts, (text) => {
+    if (text.length <= longestString + 50) return text;
+    cut = true;
+    return `${text.slice(0, longestString)}… (${text.length} characters)`;
+  });
+  return cut ? note({ ...answer, facts: facts as Answer['facts'] }, `texts are cut at ${longestString} characters`) : answer;
+};
+
+/** Whatever is inside the facts: lists and maps keep their first `most` entries. */
+const cutInside = (answer: Answer, most: number): Answer => {
+  const shorten = (value: unknown): unknown => {
+    if (value === null || typeof value !== 'object') return value;
+    const entries = Object.entries(value);
+    const kept = entries.slice(0, most).map(([key, each]) => [key, shorten(each)] as const);
+    const left = entries.length - kept.length;
+    const more = left > 1 ? [['…', `${left} more`] as const] : entries.slice(most);
+    return Array.isArray(value) ? [...kept, ...more].map(([, each]) => each) : Object.fromEntries([...kept, ...more]);
+  };
+  const facts = Object.fromEntries(Object.entries(answer.facts).map(([key, value]) => [key, shorten(value)]));
+  return note({ ...answer, facts }, `lists and maps show their first ${most}`);
 };
 
 const clean = (value: unknown): unknown => mapStrings(value, visible);

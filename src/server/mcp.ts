@@ -1,4 +1,4 @@
-import { ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
+import { CLIENT_INFO_META_KEY, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { allowed } from '../access/grant.ts';
 import type { Session } from '../access/session.ts';
@@ -44,7 +44,7 @@ export const createMcpServer = ({ kestra, catalog, handle }: McpParts, session: 
         tool,
         args: params.arguments,
         session,
-        client: server.getClientVersion()?.name ?? 'unknown',
+        client: clientName(context.mcpReq.envelope) ?? clientName({ [CLIENT_INFO_META_KEY]: server.getClientVersion() }) ?? 'unknown',
         signal: context.mcpReq.signal,
         trace: { upstream: [] },
         stopping,
@@ -69,6 +69,14 @@ export const createMcpServer = ({ kestra, catalog, handle }: McpParts, session: 
   });
 
   return server;
+};
+
+const selfDescribed = z.object({ [CLIENT_INFO_META_KEY]: z.object({ name: z.string() }) });
+
+/** From 2026-07-28 on every request says who sends it; before, the handshake did. */
+const clientName = (envelope: unknown): string | undefined => {
+  const parsed = selfDescribed.safeParse(envelope);
+  return parsed.success ? parsed.data[CLIENT_INFO_META_KEY].name.slice(0, 100) : undefined;
 };
 
 const editionOf = async (kestra: Kestra, session: Session): Promise<Instance['edition']> => {

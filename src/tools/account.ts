@@ -34,8 +34,8 @@ export const authStatus = recipe({
       ...(scopes && { scopes }),
       roles: principal.roles,
       namespaces: namespaces(context),
-      kestra: instance instanceof PublicError ? { problem: instance.message } : { version: instance.version, edition: instance.edition },
-      kestra_credential: instance instanceof PublicError ? await stored(context) : await credentialState(context, instance, registration),
+      kestra: instance instanceof PublicError ? { problem: problemOf(instance) } : { version: instance.version, edition: instance.edition },
+      kestra_credential: await credentialState(context, instance, registration),
       tools: tools(context, instance instanceof PublicError ? undefined : instance.edition),
     });
   },
@@ -48,19 +48,27 @@ const namespaces = ({ session: { principal } }: Context): unknown => {
     : 'all';
 };
 
-const stored = async ({ session }: Context): Promise<string> =>
-  (await session.credential()) ? 'set; Kestra can not be asked at the moment whether it accepts it' : 'none';
+/** Kestra Enterprise 2 tells its version only to those it knows. */
+const isRefusal = ({ code }: PublicError): boolean => code === 'kestra_unauthorized' || code === 'kestra_forbidden';
 
-const credentialState = async (context: Context<CheckUses>, instance: Instance, registration: Registration): Promise<string> => {
+const problemOf = (error: PublicError): string =>
+  isRefusal(error) ? 'It answers, but says what it is only to a credential that it accepts.' : error.message;
+
+const credentialState = async (
+  context: Context<CheckUses>,
+  instance: Instance | PublicError,
+  registration: Registration,
+): Promise<string> => {
   if (!(await context.session.credential())) return `none: ${registrationText(registration)}`;
-  try {
-    await checkCredential(context.invoke, instance);
-    return 'accepted by Kestra';
-  } catch (thrown) {
-    const { code, message } = asPublicError(thrown);
-    return code === 'kestra_unauthorized' ? `refused by Kestra: ${registrationText(registration)}` : `not checked: ${message}`;
-  }
+  const outcome = instance instanceof PublicError ? instance : await verdict(context, instance);
+  if (outcome === 'accepted') return 'accepted by Kestra';
+  return outcome.code === 'kestra_unauthorized'
+    ? `refused by Kestra: ${registrationText(registration)}`
+    : 'set; Kestra can not be asked at the moment whether it accepts it';
 };
+
+const verdict = (context: Context<CheckUses>, instance: Instance): Promise<'accepted' | PublicError> =>
+  checkCredential(context.invoke, instance).then(() => 'accepted', asPublicError);
 
 const tools = ({ catalog, session: { principal } }: Context, edition: Instance['edition'] | undefined) => {
   const absent = catalog.filter((tool) => edition === 'OSS' && isEnterprise(tool));

@@ -23,9 +23,10 @@ export const listApps = tool('searchAppsFromCatalog')({
         type,
         ...quoted({ name, description: brief(description), tags }),
       })),
-      ...(total === 0 && {
-        note: query ? `No app matches ${JSON.stringify(query)}.` : 'There are no apps in the catalog that you may see.',
-      }),
+      ...(total === 0 &&
+        page === 1 && {
+          note: query ? `No app matches ${JSON.stringify(query)}.` : 'There are no apps in the catalog that you may see.',
+        }),
     }),
 });
 

@@ -1,5 +1,6 @@
 import { createTwoFilesPatch } from 'diff';
 import type { Permission } from '../access/permission.ts';
+import { everSince, ofFlow } from '../kestra/filters.ts';
 import type { Reply } from '../kestra/operation.ts';
 import { ifFound } from './absence.ts';
 import type { Block } from './answer.ts';
@@ -103,7 +104,7 @@ const lastSuccess = async (context: Context<Uses>, { namespace, flowId }: Execut
       page: 1,
       size: 1,
       sort: ['state.startDate:desc'],
-      filters: { namespace: { EQUALS: namespace }, flowId: { EQUALS: flowId }, state: { EQUALS: 'SUCCESS' } },
+      filters: { ...ofFlow(namespace, flowId), state: { EQUALS: 'SUCCESS' } },
     },
   });
   return results[0] ?? null;
@@ -147,7 +148,7 @@ const failedSubflows = async (context: Context<Uses>, { id }: Execution, depth: 
       page: 1,
       size: 3,
       sort: ['state.startDate:desc'],
-      filters: { triggerExecutionId: { EQUALS: id }, state: { IN: ['FAILED', 'KILLED'] } },
+      filters: { ...everSince, triggerExecutionId: { EQUALS: id }, state: { IN: ['FAILED', 'KILLED'] } },
     },
   });
   return Promise.all(results.map((child) => subflow(context, child, depth)));

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { asPublicError, PublicError } from '../errors.ts';
 import { KestraError } from '../kestra/failure.ts';
+import { ofFlow } from '../kestra/filters.ts';
 import { flowNote, ifFound } from './absence.ts';
 import { answer } from './answer.ts';
 import { diagnose, diagnosisUses } from './diagnosis.ts';
@@ -160,11 +161,7 @@ const find = async ({ namespace, flow_id }: Input, { invoke }: Context<Uses>, co
       page: 1,
       size: 1,
       sort: ['state.startDate:asc'],
-      filters: {
-        namespace: { EQUALS: namespace },
-        flowId: { EQUALS: flow_id },
-        labels: { EQUALS: { 'system.correlationId': correlationId } },
-      },
+      filters: { ...ofFlow(namespace, flow_id), labels: { EQUALS: { 'system.correlationId': correlationId } } },
     },
   });
   return results[0]?.id;

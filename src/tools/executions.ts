@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { PublicError } from '../errors.ts';
+import { ofFlow } from '../kestra/filters.ts';
 import { flowNote, ifFound } from './absence.ts';
 import { answer } from './answer.ts';
 import { diagnose, diagnosisUses } from './diagnosis.ts';
@@ -37,7 +38,7 @@ export const getExecution = recipe({
       ...(await fullExecution(context, execution)),
       ...(task_id !== undefined && (await taskOutputs(context, execution, task_id))),
     };
-    if (execution.state.current !== 'FAILED' || !wait) return answer(facts);
+    if (execution.state.current !== 'FAILED') return answer(facts);
     const why = await diagnose(context, execution);
     return answer({ ...facts, ...why.facts }, ...why.blocks);
   },
@@ -94,14 +95,14 @@ export const listExecutions = recipe({
         page,
         size,
         sort: ['state.startDate:desc'],
-        filters: { namespace: { EQUALS: namespace }, flowId: { EQUALS: flow_id }, ...(state && { state: { EQUALS: state } }) },
+        filters: { ...ofFlow(namespace, flow_id), ...(state && { state: { EQUALS: state } }) },
       },
     });
     const none = `No execution of ${flow_id} in ${namespace}${state ? ` is ${state}` : ''}.`;
     return answer({
       ...paged({ page, size }, total),
       executions: await Promise.all(results.map((execution) => briefExecution(context, execution))),
-      ...(total === 0 && { note: `${none} ${(await flowNote(context.invoke, namespace, flow_id)) ?? 'The flow exists.'}` }),
+      ...(total === 0 && page === 1 && { note: `${none} ${(await flowNote(context.invoke, namespace, flow_id)) ?? 'The flow exists.'}` }),
     });
   },
 });

@@ -44,8 +44,14 @@ export const timeoutSeconds = z
   .default(45)
   .describe('50 at most without a progress token');
 
-/** The totals that every list begins with. */
-export const paged = ({ page, size }: { page: number; size: number }, total: number) => ({ total, page, size, more: page * size < total });
+/** The totals that every list begins with. Behind the last page Kestra gives nothing, and for most lists a total of 0. */
+export const paged = ({ page, size }: { page: number; size: number }, total: number) => ({
+  total,
+  page,
+  size,
+  more: page * size < total,
+  ...(page > 1 && (page - 1) * size >= total && { note: `There is no page ${page} of this size; page 1 says how many there are.` }),
+});
 
 /** A moment with Z or an offset: Kestra takes one without as now. */
 export const instant = z.iso.datetime({ offset: true, error: 'needs a date and time with Z or an offset, e.g. 2026-01-31T08:00:00+01:00' });

@@ -26,7 +26,7 @@ export const listFlows = recipe({
     return answer({
       ...paged({ page, size }, total),
       flows: await Promise.all(results.map((flow) => briefFlow(context, flow))),
-      ...(total === 0 && { note: `${looked(namespace, children, query)} ${await namespaceNote(context.invoke, namespace)}` }),
+      ...(total === 0 && page === 1 && { note: `${looked(namespace, children, query)} ${await namespaceNote(context.invoke, namespace)}` }),
     });
   },
 });

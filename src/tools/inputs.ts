@@ -13,6 +13,8 @@ export interface Declared {
   readonly inputs?: unknown;
 }
 
+/** A file that Kestra keeps. Any other text would be taken for a path on Kestra's own machine, and that file be copied. */
+const stored = /^(kestra|nsfile):\/\//;
 const mostFileBytes = 1024 * 1024;
 const file = z.strictObject({ name: z.string().min(1).max(255), text: z.string().optional(), base64: z.base64().optional() });
 
@@ -71,14 +73,16 @@ export const describe = (input: Declared): string => {
 };
 
 const encode = (input: Declared | undefined, name: string, value: unknown): string | File => {
-  if (input?.type === 'FILE') return typeof value === 'string' ? value : toFile(name, value);
+  if (input?.type === 'FILE') return typeof value === 'string' && stored.test(value) ? value : toFile(name, value);
   return typeof value === 'string' ? value : JSON.stringify(value);
 };
 
 const toFile = (name: string, value: unknown): File => {
   const parsed = file.safeParse(value);
   if (!parsed.success || (parsed.data.text === undefined) === (parsed.data.base64 === undefined)) {
-    return refuse(`The input ${name} is a FILE: give {"name": "…", "text": "…"}, or {"name": "…", "base64": "…"} for what is not text.`);
+    return refuse(
+      `The input ${name} is a FILE: give {"name": "…", "text": "…"}, or {"name": "…", "base64": "…"} for what is not text, or the kestra:// address of a file that Kestra has.`,
+    );
   }
   const { text, base64 } = parsed.data;
   const bytes = text === undefined ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(text, 'utf8');

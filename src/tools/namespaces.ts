@@ -17,6 +17,7 @@ export const searchNamespaces = tool('searchNamespaces')({
     answer({
       ...paged({ page, size }, total),
       namespaces: results.map(({ id }) => id),
-      ...(total === 0 && { note: query ? `No namespace contains ${JSON.stringify(query)}.` : 'This Kestra has no namespaces yet.' }),
+      ...(total === 0 &&
+        page === 1 && { note: query ? `No namespace contains ${JSON.stringify(query)}.` : 'This Kestra has no namespaces yet.' }),
     }),
 });

@@ -3,6 +3,7 @@ import { namespace as namespaceField, refuse } from './fields.ts';
 
 const most = 1_000_000;
 const mostAliases = 100;
+const tooDeep = 'The source is nested too deeply.';
 
 /** A YAML source whose namespace is beyond doubt: the one that permission is checked for is the one that Kestra will read. */
 export interface Source {
@@ -21,7 +22,7 @@ export const parseSource = (text: string): Source => {
   if (text.length > most) refuse(`The source has ${text.length} characters; ${most} are allowed.`);
   const document = onlyDocument(text);
   const [problem] = [...document.errors, ...document.warnings];
-  if (problem) refuse(`The source is not valid YAML. ${firstLines(problem.message)}`);
+  if (problem) refuse(/call stack/.test(problem.message) ? tooDeep : `The source is not valid YAML. ${firstLines(problem.message)}`);
   expand(document);
   const root = document.contents;
   if (!isMap(root)) return refuse('The source must be a YAML mapping with id, namespace and tasks.');
@@ -40,7 +41,7 @@ const onlyDocument = (text: string): Document => {
     const parsed = parseAllDocuments(text, { uniqueKeys: true, prettyErrors: true });
     documents = Array.isArray(parsed) ? [...parsed] : [];
   } catch (error) {
-    return refuse(`The source can't be parsed: ${error instanceof RangeError ? 'it is nested too deeply' : 'it is not YAML'}.`);
+    return refuse(error instanceof RangeError ? tooDeep : 'The source is not YAML.');
   }
   const [document, ...others] = documents;
   if (!document) return refuse('The source is empty.');
@@ -53,20 +54,22 @@ const expand = (document: Document): void => {
     document.toJS({ maxAliasCount: mostAliases });
   } catch (error) {
     refuse(
-      error instanceof ReferenceError
-        ? `The source uses aliases more than ${mostAliases} times, or one that is not defined.`
-        : 'The source is nested too deeply.',
+      error instanceof ReferenceError ? `The source uses aliases more than ${mostAliases} times, or one that is not defined.` : tooDeep,
     );
   }
 };
+
+/** What YAML 1.2 reads as text and Kestra's parser, of YAML 1.1, as a truth value or a number. */
+const otherwiseRead = /^(yes|no|on|off|[-+]?\d[\d_]*|[-+]?0[bx][\da-f_]+)$/i;
 
 /** The value of a key, if it is one that every YAML parser reads as the same string. */
 const plainString = (root: YAMLMap, name: string): string | undefined => {
   const node = root.items.find(({ key }) => isScalar(key) && key.value === name)?.value;
   if (node === undefined) return undefined;
-  if (isAlias(node) || !isScalar(node) || typeof node.value !== 'string' || node.tag !== undefined) {
+  const plain = isScalar(node) && node.type === 'PLAIN' ? node.source : undefined;
+  if (isAlias(node) || !isScalar(node) || typeof node.value !== 'string' || node.tag !== undefined || otherwiseRead.test(plain ?? '')) {
     return refuse(
-      `${name} must be plain text (in quotes if it looks like a number or a date), not a list, a mapping, an alias or a tagged value.`,
+      `${name} must be plain text (in quotes if it looks like a number or a yes or no), not a list, a mapping, an alias or a tagged value.`,
     );
   }
   return node.value;

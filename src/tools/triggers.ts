@@ -28,7 +28,8 @@ export const searchTriggers = recipe({
         flow_id: state.flowId,
         trigger_id: state.triggerId,
         type: trigger.type,
-        disabled: Boolean(state.disabled ?? trigger.disabled),
+        // Kestra 1.x says false in the state of a trigger that the flow's source disables.
+        disabled: Boolean(state.disabled || trigger.disabled),
         next: state.nextEvaluationDate,
         last: state.lastTriggeredDate ?? state.evaluatedAt,
         ...(state.locked && { locked: true }),
@@ -38,16 +39,17 @@ export const searchTriggers = recipe({
         }),
         ...quoted({ cron: trigger.cron, timezone: trigger.timezone, interval: trigger.interval }),
       })),
-      ...(total === 0 && {
-        note: `No trigger was found${namespace ? ` in ${namespace}${children ? ' and below' : ''}` : ''}${flow_id ? ` for ${flow_id}` : ''}. ${await why()}`,
-      }),
+      ...(total === 0 &&
+        page === 1 && {
+          note: `No trigger was found${namespace ? ` in ${namespace}${children ? ' and below' : ''}` : ''}${flow_id ? ` for ${flow_id}` : ''}. ${await why()}`,
+        }),
     });
 
     async function why(): Promise<string> {
       if (!namespace) return 'Triggers appear when a flow that has one is saved.';
       return (
         (flow_id ? await flowNote(context.invoke, namespace, flow_id) : await namespaceNote(context.invoke, namespace)) ??
-        'The flow exists and has no trigger.'
+        'The flow exists and has no trigger that Kestra evaluates; get_flow also shows those that only listen, such as webhooks.'
       );
     }
   },
