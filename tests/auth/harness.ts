@@ -35,6 +35,7 @@ export interface Options {
   /** The file of the store, to share or to find again. */
   readonly file?: string;
   readonly key?: string;
+  readonly port?: number;
   /** The store, with whatever a test wants to go wrong in it. */
   readonly wrap?: (store: Store) => Store;
 }
@@ -73,7 +74,7 @@ export class MovableClock {
   }
 }
 
-const freePort = (): Promise<number> =>
+export const freePort = (): Promise<number> =>
   new Promise((resolve) => {
     const probe = createServer().listen(0, '127.0.0.1', () => {
       const { port } = probe.address() as { port: number };
@@ -108,7 +109,15 @@ export class Harness {
   static async start(options: Options = {}): Promise<Harness> {
     const harness = new Harness(options);
     if (harness.#ownIdp) await harness.idp.start();
-    await harness.#listen(await freePort());
+    await harness.#listen(options.port ?? (await freePort()));
+    return harness;
+  }
+
+  /** The same words for a program that runs elsewhere. */
+  static remote(base: string, idp: FakeIdp): Harness {
+    const harness = new Harness({ idp });
+    harness.base = base;
+    harness.mcpUrl = `${base}/mcp`;
     return harness;
   }
 

@@ -15,10 +15,10 @@ const clientOf = (row: Row): RegisteredClient => ({
   registeredAt: row.registered_at,
 });
 
-/** Never used first, then longest unused; those in the middle of a sign-in last; those with a live grant never. Binds `now` twice. */
+/** Never used first, then longest unused (so one in the middle of a sign-in comes last); with a live grant never. Binds `now`. */
 const evictable = `SELECT c.client_id FROM clients c
   WHERE NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.client_id AND g.live_until > ?)
-  ORDER BY EXISTS (SELECT 1 FROM sign_ins s WHERE s.client_id = c.client_id AND s.expires_at > ?), c.used_at, c.registered_at`;
+  ORDER BY c.used_at, c.registered_at`;
 
 export const clientStore = (c: Connection): ClientStore => ({
   registerClient: ({ clientId, metadata }) =>
@@ -28,7 +28,7 @@ export const clientStore = (c: Connection): ClientStore => ({
       if (known) return { outcome: 'known', client: clientOf(known) };
       const excess = (c.sql<{ n: number }>('SELECT count(*) AS n FROM clients').get()?.n ?? 0) - c.bounds.clients + 1;
       if (excess > 0) {
-        const { changes } = c.sql(`DELETE FROM clients WHERE client_id IN (${evictable} LIMIT ?)`).run(now, now, excess);
+        const { changes } = c.sql(`DELETE FROM clients WHERE client_id IN (${evictable} LIMIT ?)`).run(now, excess);
         if (changes < excess) return { outcome: 'full' };
       }
       c.sql('INSERT INTO clients (client_id, metadata_hash, metadata, registered_at) VALUES (?, ?, ?, ?)').run(

@@ -28,14 +28,12 @@ CREATE INDEX clients_by_use ON clients (used_at, registered_at);
 
 CREATE TABLE sign_ins (
   id TEXT PRIMARY KEY,
-  client_id TEXT,
   state_hash BLOB NOT NULL UNIQUE, browser_hash BLOB NOT NULL,
   request TEXT NOT NULL, sealed BLOB NOT NULL,
   begun_at INTEGER NOT NULL, taken_at INTEGER, completed_at INTEGER,
   expires_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX sign_ins_by_expiry ON sign_ins (expires_at);
-CREATE INDEX sign_ins_by_client ON sign_ins (client_id, expires_at);
 
 CREATE TABLE grants (
   id TEXT PRIMARY KEY,

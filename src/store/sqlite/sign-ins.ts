@@ -37,15 +37,13 @@ export const signInStore = (c: Connection): SignInStore => ({
   beginSignIn: ({ id, browser, state, nonce, verifier, request }) =>
     c.write((now) => {
       const kept: Private = { nonce, verifier, ...(request.kind === 'client' && { state: request.state }) };
-      const clientId = request.kind === 'client' ? request.clientId : null;
       const { changes } = c
         .sql(
-          `INSERT INTO sign_ins (id, client_id, state_hash, browser_hash, request, sealed, begun_at, expires_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+          `INSERT INTO sign_ins (id, state_hash, browser_hash, request, sealed, begun_at, expires_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
         )
         .run(
           id,
-          clientId,
           digest(state),
           digest(browser),
           JSON.stringify({ ...request, state: undefined }),
@@ -54,7 +52,7 @@ export const signInStore = (c: Connection): SignInStore => ({
           now + c.lifetimes.signInMs,
         );
       if (changes === 0) return false;
-      c.sql('UPDATE clients SET used_at = ? WHERE client_id = ?').run(now, clientId);
+      if (request.kind === 'client') c.sql('UPDATE clients SET used_at = ? WHERE client_id = ?').run(now, request.clientId);
       c.sql(
         `DELETE FROM sign_ins WHERE id IN (SELECT id FROM sign_ins WHERE id <> ? ORDER BY completed_at IS NULL, expires_at
          LIMIT max(0, (SELECT count(*) FROM sign_ins) - ?))`,

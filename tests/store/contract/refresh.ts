@@ -91,6 +91,17 @@ export const refreshContract = (engine: Engine) =>
       expect(await refresh(store, refreshToken, spelled)).toMatchObject({ outcome: 'replay' });
     });
 
+    it('a replay asks for what the first one asked for: narrowed is not all', async () => {
+      const store = await bench.open();
+      const { refreshToken } = await connect(store);
+      const narrow = await refresh(store, refreshToken, { scopes: ['kestra.read'] });
+      expect(await refresh(store, refreshToken, { scopes: ['kestra.read'] })).toMatchObject({
+        outcome: 'replay',
+        answer: answerOf(narrow),
+      });
+      expect(await refresh(store, refreshToken)).toMatchObject({ outcome: 'reused' });
+    });
+
     it('A20, A21: another client, wider scopes or another resource consume nothing of an unused token', async () => {
       const store = await bench.open();
       const { refreshToken } = await connect(store);
