@@ -1,43 +1,89 @@
+import { createIdentityProvider } from '../auth/oidc.ts';
+import type { Config } from '../config.ts';
 import { asPublicError } from '../errors.ts';
 import { connectKestra } from '../kestra/client.ts';
+import type { Log } from '../log.ts';
 import { checkCredential } from '../tools/account.ts';
 import { type Command, exitCode } from './command.ts';
+import { withStore } from './with-store.ts';
 
 /** Looks at everything that must be right before the server can work, and says of each what to do if it isn't. */
 export const check: Command = {
   name: 'check',
   usage: '',
-  about: 'look whether everything is set up: settings, Kestra, its version and edition, the credential',
+  about: 'look whether everything is set up: settings, store, identity provider, Kestra and the credential',
+  arguments: 0,
   run: async (_, { config, log, print }) => {
     let failed = false;
-    const problem = (what: string, todo: string) => {
-      failed = true;
-      print(`PROBLEM  ${what}: ${todo}`);
+    const report: Report = {
+      ok: (what) => print(`ok       ${what}`),
+      problem: (what, thrown) => {
+        failed = true;
+        print(`PROBLEM  ${what}: ${typeof thrown === 'string' ? thrown : inWords(thrown)}`);
+      },
     };
     for (const warning of config.warnings) print(`warning  ${warning}`);
-    print('ok       settings');
-    const kestra = connectKestra(config.kestra, log);
-    try {
-      const instance = await kestra.instance(config.credential);
-      print(`ok       Kestra answers at ${config.kestra.url}`);
-      print(
-        `ok       version ${instance.version}, ${instance.edition === 'EE' ? 'Enterprise' : 'open source'} edition, tenant ${config.kestra.tenant}`,
-      );
-      if (!config.credential) {
-        problem('credential', 'none is set. Set KESTRA_API_TOKEN (Enterprise), or KESTRA_USERNAME and KESTRA_PASSWORD (open source).');
-      } else {
-        await checkCredential(kestra.as({ credential: config.credential }), instance).then(
-          () => print('ok       Kestra accepts the credential'),
-          (thrown: unknown) => problem('credential', inWords(thrown)),
-        );
-      }
-    } catch (thrown) {
-      problem(`Kestra at ${config.kestra.url}`, inWords(thrown));
-    } finally {
-      await kestra.close();
+    report.ok('settings');
+    if (config.transport === 'http') {
+      await checkStore(config, report);
+      await checkProvider(config, log, report);
     }
+    await checkKestra(config, log, report);
     return failed ? exitCode.failed : exitCode.ok;
   },
+};
+
+interface Report {
+  ok(what: string): void;
+  problem(what: string, thrown: unknown): void;
+}
+
+const checkStore = (config: Config, { ok, problem }: Report): Promise<void> =>
+  withStore(
+    config,
+    async (store) => {
+      await store.check();
+      const missing = (await store.keyUse()).filter(({ name, rows }) => name === undefined && rows > 0);
+      if (missing.length === 0) ok(`store ${config.store.location}, and its keys`);
+      else problem('store', `${missing.length} keys that seal rows are not in ENCRYPTION_KEYS: put them back, or run rotate-keys`);
+    },
+    { allowMissingKeys: true },
+  ).catch((thrown: unknown) => problem('store', thrown));
+
+const checkProvider = async ({ oidc }: Config, log: Log, { ok, problem }: Report): Promise<void> => {
+  if (!oidc)
+    return problem(
+      'identity provider',
+      'none is set: OIDC_ISSUER_URL, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET. For yourself alone, use --stdio.',
+    );
+  const provider = createIdentityProvider({ config: oidc, log });
+  await provider.ready().then(
+    () => ok(`identity provider ${oidc.issuer} (${provider.preset})`),
+    (thrown: unknown) => problem('identity provider', thrown),
+  );
+};
+
+const checkKestra = async (config: Config, log: Log, { ok, problem }: Report): Promise<void> => {
+  const kestra = connectKestra(config.kestra, log);
+  try {
+    const instance = await kestra.instance(config.credential);
+    ok(`Kestra answers at ${config.kestra.url}`);
+    ok(`version ${instance.version}, ${instance.edition === 'EE' ? 'Enterprise' : 'open source'} edition, tenant ${config.kestra.tenant}`);
+    if (config.credential) {
+      await checkCredential(kestra.as({ credential: config.credential }), instance).then(
+        () => ok('Kestra accepts the credential'),
+        (thrown: unknown) => problem('credential', thrown),
+      );
+    } else if (config.transport === 'http' && config.credentials === 'per-user') {
+      ok('each user registers an own Kestra credential');
+    } else {
+      problem('credential', 'none is set. Set KESTRA_API_TOKEN (Enterprise), or KESTRA_USERNAME and KESTRA_PASSWORD (open source).');
+    }
+  } catch (thrown) {
+    problem(`Kestra at ${config.kestra.url}`, thrown);
+  } finally {
+    await kestra.close();
+  }
 };
 
 const inWords = (thrown: unknown): string => {

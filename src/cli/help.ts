@@ -1,8 +1,10 @@
 import { describeSettings } from '../settings.ts';
-import type { Command } from './command.ts';
+import type { Command, StandaloneCommand } from './command.ts';
 
 /** What `--help` prints. */
-export const help = (commands: readonly Command[]): string => `kestra-mcp: lets AI assistants work with Kestra (Model Context Protocol)
+export const help = (
+  commands: readonly (Command | StandaloneCommand)[],
+): string => `kestra-mcp: lets AI assistants work with Kestra (Model Context Protocol)
 
 Usage: kestra-mcp [COMMAND] [--stdio] [--env-file FILE]
 
@@ -16,5 +18,7 @@ Settings, from the environment:
 ${describeSettings()
   .map(({ name, about, default: value }) => `  ${name.padEnd(28)}  ${about}${value === undefined ? '' : ` (${value})`}`)
   .join('\n')}
+
+USER is the exact key (ISSUER|SUBJECT), or the subject or e-mail of somebody who has signed in.
 
 Exit codes: 0, 1 failed, 2 wrong usage`;

@@ -4,11 +4,24 @@ import { asPublicError, PublicError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { version } from '../version.ts';
 import { check } from './check.ts';
-import { type Command, exitCode } from './command.ts';
+import { type Command, exitCode, type StandaloneCommand } from './command.ts';
+import { addToken, listUsers, removeToken, revoke } from './credentials.ts';
 import { help } from './help.ts';
+import { importTokens } from './import-tokens.ts';
+import { generateKey, rotateKeys } from './keys.ts';
 import { serve } from './serve.ts';
 
-const commands: readonly Command[] = [serve, check];
+const commands: readonly (Command | StandaloneCommand)[] = [
+  serve,
+  check,
+  generateKey,
+  addToken,
+  removeToken,
+  listUsers,
+  revoke,
+  rotateKeys,
+  importTokens,
+];
 
 /** Runs the program. @returns its exit code: 0, 1 failed, 2 wrong usage */
 export const run = async (argv: readonly string[]): Promise<number> => {
@@ -33,6 +46,8 @@ export const run = async (argv: readonly string[]): Promise<number> => {
   const [name = serve.name, ...args] = words;
   const command = commands.find((known) => known.name === name);
   if (!command) return complain(`There is no command ${name}.\n\n${help(commands)}`);
+  if (args.length !== command.arguments) return complain(`Usage: kestra-mcp ${command.name} ${command.usage}`);
+  if (command.standalone) return command.run(args, { print });
   let config: Config;
   try {
     config = readConfig({ ...process.env, ...(options.stdio && { KESTRA_MCP_TRANSPORT: 'stdio' }) }, options['env-file']);

@@ -13,6 +13,7 @@ export const serve: Command = {
   name: 'serve',
   usage: '',
   about: 'serve MCP clients; this is what happens without a command',
+  arguments: 0,
   run: async (_, { config, log }) => {
     for (const warning of config.warnings) log.warn(warning);
     if (config.transport === 'stdio') {

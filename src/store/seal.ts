@@ -39,17 +39,25 @@ const howTo = 'make one with `kestra-mcp generate-key`';
  * (urlsafe or not, padded or not).
  * @throws PublicError `misconfigured`: none, both, malformed, or one that is an example and no secret
  */
-export const parseKeyring = (settings: { ENCRYPTION_KEYS?: string; ENCRYPTION_KEY?: string }): Keyring => {
-  const { ENCRYPTION_KEYS: many, ENCRYPTION_KEY: one } = settings;
+export const parseKeyring = (settings: KeySettings): Keyring => keyring(namedKeys(settings));
+
+/** The keys themselves, the first first: for what others sealed with them. @throws PublicError as `parseKeyring` */
+export const keysOf = (settings: KeySettings): Buffer[] => namedKeys(settings).map(({ key }) => key);
+
+interface KeySettings {
+  readonly ENCRYPTION_KEYS?: string;
+  readonly ENCRYPTION_KEY?: string;
+}
+
+const namedKeys = ({ ENCRYPTION_KEYS: many, ENCRYPTION_KEY: one }: KeySettings): { name: string; key: Buffer }[] => {
   if (many && one) throw new PublicError('misconfigured', 'ENCRYPTION_KEYS and ENCRYPTION_KEY are both set: keep one');
-  if (one) return keyring([{ name: 'ENCRYPTION_KEY', key: parseKey('ENCRYPTION_KEY', one) }]);
+  if (one) return [{ name: 'ENCRYPTION_KEY', key: parseKey('ENCRYPTION_KEY', one) }];
   if (!many) throw new PublicError('misconfigured', `ENCRYPTION_KEY is missing: ${howTo}`);
-  const keys = many.split(',').map((entry) => {
+  return many.split(',').map((entry) => {
     const [, name, text] = /^\s*([A-Za-z0-9_-]{1,32}):(.+)$/s.exec(entry) ?? [];
     if (!name || !text) throw new PublicError('misconfigured', 'ENCRYPTION_KEYS: write name:key,name:key; the first one seals');
     return { name, key: parseKey(`ENCRYPTION_KEYS, ${name}`, text) };
   });
-  return keyring(keys);
 };
 
 /** A fresh key as `ENCRYPTION_KEY` wants it. */
