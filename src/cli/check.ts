@@ -1,4 +1,4 @@
-import { createIdentityProvider } from '../auth/oidc.ts';
+import { createIdentityProvider, ProviderUnreachable } from '../auth/oidc.ts';
 import type { Config } from '../config.ts';
 import { asPublicError } from '../errors.ts';
 import { connectKestra } from '../kestra/client.ts';
@@ -59,7 +59,7 @@ const checkProvider = async ({ oidc }: Config, log: Log, { ok, problem }: Report
   const provider = createIdentityProvider({ config: oidc, log });
   await provider.ready().then(
     () => ok(`identity provider ${oidc.issuer} (${provider.preset})`),
-    (thrown: unknown) => problem('identity provider', thrown),
+    (thrown: unknown) => problem('identity provider', thrown instanceof ProviderUnreachable ? thrown.message : thrown),
   );
 };
 
