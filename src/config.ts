@@ -54,6 +54,15 @@ export interface OidcConfig {
   readonly ca?: string;
 }
 
+/** How access tokens of the identity provider itself are judged. */
+export interface ExternalConfig {
+  readonly audience: string;
+  /** Whether the token's scopes count. */
+  readonly scopes: boolean;
+  /** The provider's scopes → ours. */
+  readonly scopeMap: Readonly<Record<string, string>>;
+}
+
 /** How this server is reached, and by which clients. */
 export interface HttpConfig {
   readonly host: string;
@@ -115,6 +124,11 @@ export interface Config {
   readonly credentials: 'per-user' | 'shared';
   readonly role: BuiltInRole;
   readonly limits: { readonly concurrent: number; readonly perMinute: number; readonly answer: number };
+  /** Who signs people in over http. */
+  readonly auth: 'oauth' | 'external' | 'none';
+  readonly external?: ExternalConfig;
+  /** The policy file. */
+  readonly policy?: string;
   readonly http: HttpConfig;
   /** Absent when no issuer is set. */
   readonly oidc?: OidcConfig;
@@ -146,7 +160,10 @@ export const readConfig = (environment: Environment, envFile?: string): Config =
       timeoutMs: s.KESTRA_TIMEOUT_SECONDS * 1000,
     }),
     credential: credential(s),
-    credentials: s.KESTRA_CREDENTIALS,
+    credentials: credentialsOf(s),
+    auth: s.KESTRA_MCP_AUTH,
+    external: external(s),
+    policy: s.KESTRA_MCP_POLICY,
     role: s.KESTRA_MCP_ROLE,
     limits: Object.freeze({
       concurrent: s.KESTRA_MCP_CONCURRENT_CALLS,
@@ -181,6 +198,34 @@ const credential = (s: Settings): KestraCredential | undefined => {
   return undefined;
 };
 
+const credentialsOf = (s: Settings): Config['credentials'] =>
+  s.KESTRA_CREDENTIALS ?? (s.KESTRA_MCP_AUTH === 'oauth' ? 'per-user' : 'shared');
+
+const external = (s: Settings): ExternalConfig | undefined => {
+  if (s.KESTRA_MCP_TRANSPORT !== 'http' || s.KESTRA_MCP_AUTH !== 'external') return undefined;
+  if (!s.OIDC_ISSUER_URL) throw new PublicError('misconfigured', 'KESTRA_MCP_AUTH=external: OIDC_ISSUER_URL is missing');
+  if (!s.OIDC_AUDIENCE)
+    throw new PublicError(
+      'misconfigured',
+      'KESTRA_MCP_AUTH=external: OIDC_AUDIENCE is missing; it is what tokens for this server name as their audience',
+    );
+  if (s.OIDC_AUDIENCE === s.OIDC_CLIENT_ID) {
+    throw new PublicError(
+      'misconfigured',
+      'OIDC_AUDIENCE must not be the client id: ID tokens have that audience, and they are no access tokens',
+    );
+  }
+  const pairs = s.OIDC_SCOPE_MAP.split(/[\s,]+/).filter((pair) => pair !== '');
+  const wrong = pairs.find((pair) => !/^[^=]+=kestra\.(read|execute|write)$/.test(pair));
+  if (wrong)
+    throw new PublicError('misconfigured', `OIDC_SCOPE_MAP: ${wrong} should be like theirs=kestra.read (or kestra.execute, kestra.write)`);
+  return {
+    audience: s.OIDC_AUDIENCE,
+    scopes: s.KESTRA_MCP_SCOPES === 'on',
+    scopeMap: Object.fromEntries(pairs.map((pair) => pair.split('='))),
+  };
+};
+
 const http = (s: Settings, env: Record<string, string>): HttpConfig => {
   const publicUrl = parsePublicUrl(s.KESTRA_MCP_PUBLIC_URL ?? `http://127.0.0.1:${s.KESTRA_MCP_PORT}`);
   const { hostname } = new URL(publicUrl);
@@ -207,10 +252,11 @@ const http = (s: Settings, env: Record<string, string>): HttpConfig => {
 
 const oidc = (s: Settings): OidcConfig | undefined => {
   if (!s.OIDC_ISSUER_URL) return undefined;
-  if (!s.OIDC_CLIENT_ID) throw new PublicError('misconfigured', 'OIDC_ISSUER_URL is set, OIDC_CLIENT_ID is missing');
+  const clientId = s.OIDC_CLIENT_ID ?? (s.KESTRA_MCP_AUTH === 'external' ? s.OIDC_AUDIENCE : undefined);
+  if (!clientId) throw new PublicError('misconfigured', 'OIDC_ISSUER_URL is set, OIDC_CLIENT_ID is missing');
   return Object.freeze({
     issuer: s.OIDC_ISSUER_URL,
-    clientId: s.OIDC_CLIENT_ID,
+    clientId,
     clientSecret: s.OIDC_CLIENT_SECRET,
     scopes: s.OIDC_SCOPES.split(/\s+/).filter((scope) => scope !== ''),
     redirectUri: s.OIDC_REDIRECT_URI,
@@ -237,13 +283,13 @@ const warnings = (env: Record<string, string>, s: Settings): string[] => {
     );
   if (s.KESTRA_MCP_HOST && !s.KESTRA_MCP_PUBLIC_URL && !isLoopbackHost(s.KESTRA_MCP_HOST))
     found.push('KESTRA_MCP_PUBLIC_URL is not set: only this machine itself can use the server, whatever KESTRA_MCP_HOST says');
-  if (s.KESTRA_MCP_TRANSPORT === 'http' && s.KESTRA_CREDENTIALS === 'per-user' && (s.KESTRA_API_TOKEN || s.KESTRA_USERNAME))
+  if (s.KESTRA_MCP_TRANSPORT === 'http' && credentialsOf(s) === 'per-user' && (s.KESTRA_API_TOKEN || s.KESTRA_USERNAME))
     found.push(
       'The Kestra credential of the environment is not used over http: each user registers an own one (or set KESTRA_CREDENTIALS=shared)',
     );
-  if (s.KESTRA_MCP_TRANSPORT === 'http' && s.KESTRA_CREDENTIALS === 'shared')
+  if (s.KESTRA_MCP_TRANSPORT === 'http' && s.KESTRA_MCP_AUTH !== 'none' && credentialsOf(s) === 'shared')
     found.push(
-      'KESTRA_CREDENTIALS=shared: everybody acts in Kestra with one credential, so the roles and the audit of this server are the only boundary',
+      'One Kestra credential serves everybody (KESTRA_CREDENTIALS=shared): all act in Kestra as one, so the roles and the audit of this server are the only boundary',
     );
   if (s.KESTRA_API_TOKEN && s.KESTRA_USERNAME) found.push('KESTRA_API_TOKEN is used, KESTRA_USERNAME is not');
   return found;

@@ -50,10 +50,19 @@ const table = z.object({
     .enum(['http', 'stdio'], 'use http or stdio')
     .default('http')
     .describe('how clients connect; --stdio is short for stdio'),
+  KESTRA_MCP_AUTH: z
+    .enum(['oauth', 'external', 'none'], 'use oauth, external or none')
+    .default('oauth')
+    .describe(
+      'who signs people in over http: this server through the identity provider; external = the provider issues the tokens itself; none = nobody, on loopback only',
+    ),
+  KESTRA_MCP_POLICY: z.string().min(1).optional().describe('a YAML file that says who may do what, beyond the roles in the claims'),
   KESTRA_CREDENTIALS: z
     .enum(['per-user', 'shared'], 'use per-user or shared')
-    .default('per-user')
-    .describe('whose credential is used at Kestra over http: the one that each user registers, or one of the environment for everybody'),
+    .optional()
+    .describe(
+      'whose credential is used at Kestra over http: the one that each user registers, or one of the environment for everybody (default: per-user with KESTRA_MCP_AUTH=oauth, else shared)',
+    ),
   KESTRA_MCP_ROLE: z
     .enum(builtInRoles, `use one of ${builtInRoles.join(', ')}`)
     .default('kestra-admin')
@@ -106,6 +115,19 @@ const table = z.object({
   OIDC_ACCESS_TOKEN_CLAIMS: flag.default(false).describe("whether roles may also come from the provider's access token, if it is a JWT"),
   OIDC_TENANTS: list.describe('the Entra tenants (ids) whose people may sign in; needed with a multi-tenant issuer'),
   OIDC_HOSTED_DOMAINS: list.describe('the Google Workspace domains whose people may sign in'),
+  OIDC_AUDIENCE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('with KESTRA_MCP_AUTH=external: what access tokens for this server name as their audience; not the client id'),
+  OIDC_SCOPE_MAP: z
+    .string()
+    .default('')
+    .describe("with KESTRA_MCP_AUTH=external: the provider's scopes in this server's words, as theirs=kestra.read,other=kestra.write"),
+  KESTRA_MCP_SCOPES: z
+    .enum(['on', 'off'], 'use on or off')
+    .default('on')
+    .describe('with KESTRA_MCP_AUTH=external: off = the roles alone decide, whatever scopes a token has'),
   OIDC_CA_FILE: z.string().min(1).optional().describe("a PEM file with the certificate authority of the identity provider's certificate"),
   KESTRA_MCP_DEFAULT_SCOPES: z
     .string()

@@ -11,6 +11,8 @@ export interface Principal {
   readonly signedInBy: string;
   readonly roles: readonly { readonly name: string; readonly from: string }[];
   readonly grants: readonly Grant[];
+  /** What the caller should know about them. */
+  readonly notes?: readonly string[];
 }
 
 /** How this caller gets a Kestra credential into this server: never through the chat. By nobody = one credential serves everybody. */

@@ -1,9 +1,10 @@
 import type { Principal } from '../access/session.ts';
 import type { UserKey } from '../store/records.ts';
 import type { TokenStore } from '../store/store.ts';
-import { grantsOf, storedClaims, userKey } from './claims.ts';
+import { storedClaims } from './claims.ts';
 import { resourceMetadataUrl } from './endpoints/metadata.ts';
 import { errorDescription } from './oauth-error.ts';
+import type { Rights } from './rights.ts';
 import { formatScope, type Scope } from './scopes.ts';
 import { looksLike } from './secret.ts';
 
@@ -50,24 +51,32 @@ export interface Bearer {
   challenge(what: Challenge): string;
 }
 
-export const bearer = ({
-  issuer,
-  resource,
-  defaultScopes,
-  store,
-}: {
-  issuer: string;
-  resource: string;
-  defaultScopes: readonly Scope[];
-  store: Pick<TokenStore, 'findAccess'>;
-}): Bearer => {
-  const challenge = ({ error, description, scopes }: Challenge): string =>
+/** The challenges of a server at this URL. */
+export const bearerChallenge =
+  (issuer: string) =>
+  ({ error, description, scopes }: Challenge): string =>
     [
       `Bearer resource_metadata="${resourceMetadataUrl(issuer)}"`,
       `scope="${formatScope(scopes)}"`,
       ...(error ? [`error="${error}"`] : []),
       ...(description ? [`error_description="${errorDescription(description)}"`] : []),
     ].join(', ');
+
+/** Callers by access tokens that this server issued. */
+export const bearer = ({
+  issuer,
+  resource,
+  defaultScopes,
+  store,
+  rights,
+}: {
+  issuer: string;
+  resource: string;
+  defaultScopes: readonly Scope[];
+  store: Pick<TokenStore, 'findAccess'>;
+  rights: Rights;
+}): Bearer => {
+  const challenge = bearerChallenge(issuer);
 
   const refused = (description?: string) =>
     new BearerError(
@@ -86,13 +95,7 @@ export const bearer = ({
       const { grant, scopes, expiresAt } = access;
       const claims = storedClaims(grant.claims);
       return {
-        principal: {
-          key: userKey(claims),
-          name: claims.name ?? claims.email ?? claims.subject,
-          signedInBy: `the identity provider ${claims.issuer}`,
-          roles: claims.roles.values.map((name) => ({ name, from: `the claim of roles in the ${claims.roles.from ?? 'answer'}` })),
-          grants: grantsOf(claims),
-        },
+        principal: rights.principal(claims, `the identity provider ${claims.issuer}`),
         user: grant.user,
         scopes,
         clientId: grant.clientId,

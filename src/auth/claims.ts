@@ -1,5 +1,3 @@
-import { type Grant, roleGrant } from '../access/grant.ts';
-import { isBuiltInRole, isPermission, type Permission } from '../access/permission.ts';
 import type { OidcConfig } from '../config.ts';
 import type { Preset } from '../settings.ts';
 
@@ -131,12 +129,11 @@ export const sameUser = (a: Claims, b: Claims): boolean => a.issuer === b.issuer
 /** Unique and stable for each user. An issuer is a URL and holds no `|`. */
 export const userKey = (claims: Pick<Claims, 'issuer' | 'subject'>): string => `${claims.issuer}|${claims.subject}`;
 
-/** What the roles grant: a built-in role by its name, a permission by its very name, nothing else anything. */
-export const grantsOf = (claims: Claims): Grant[] => {
-  const { values } = claims.roles;
-  const named: Permission[] = values.filter(isPermission);
-  return [...new Set(values.filter(isBuiltInRole))].map(roleGrant).concat(named.length > 0 ? [{ permissions: new Set(named) }] : []);
-};
+/** The same as the store has it. */
+export const userKeyOf = ({ issuer, subject }: Pick<Claims, 'issuer' | 'subject'>): { issuer: string; subject: string } => ({
+  issuer,
+  subject,
+});
 
 /** Claims as `readClaims` made them, back from the store. What an older program left out counts as nothing. */
 export const storedClaims = (stored: Readonly<Record<string, unknown>>): Claims => {

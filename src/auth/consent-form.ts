@@ -28,19 +28,30 @@ export interface ConsentForm {
 
 const lastsMs = 3_600_000;
 const shape = /^[A-Za-z0-9_-]{43}$/;
-const context = { purpose: 'consent form' };
 
 /**
  * Consent forms that only the browser they were shown to can send: the form's token derives from a random cookie (double submit), one
  * for each rendering, so that a reload or a second tab spoils nothing.
  */
-export const consentForms = ({ keyring, jar, clock }: { keyring: Keyring; jar: CookieJar; clock: Clock }) => {
+export const consentForms = ({
+  keyring,
+  jar,
+  clock,
+  purpose = 'consent',
+}: {
+  keyring: Keyring;
+  jar: CookieJar;
+  clock: Clock;
+  /** A form of one purpose is none of another. */
+  purpose?: 'consent' | 'account';
+}) => {
+  const context = { purpose: `${purpose} form` };
   const cookie = jar.name('csrf');
   const held = (request: Request): string | undefined => {
     const value = cookiesOf(request).get(cookie);
     return value !== undefined && shape.test(value) ? value : undefined;
   };
-  const token = (secret: string, id: string) => deriveToken(secret, `consent ${id}`);
+  const token = (secret: string, id: string) => deriveToken(secret, `${purpose} ${id}`);
   return {
     /** The hidden fields of a new form, and the cookie to set if this browser has none yet. */
     render: (request: Request, parameters: Parameters): { request: string; csrf: string; cookie?: string } => {
@@ -57,14 +68,14 @@ export const consentForms = ({ keyring, jar, clock }: { keyring: Keyring; jar: C
     /** @throws OAuthError 403 if the form was shown to another browser, `invalid_request` if it is not ours or too old */
     open: (request: Request, fields: Parameters): ConsentForm => {
       const text = keyring.openText(needed(fields, 'request'), context);
-      if (text === undefined) throw new OAuthError('invalid_request', 'this form was changed on its way: start again in the application');
+      if (text === undefined) throw new OAuthError('invalid_request', 'this form was changed on its way: start again');
       const { id, seed, madeAt, parameters } = sealedForm.parse(JSON.parse(text));
       const secret = held(request);
       if (secret === undefined || !same(needed(fields, 'csrf'), token(secret, id))) {
-        throw new OAuthError('access_denied', 'this form was not shown to this browser: start again in the application', { status: 403 });
+        throw new OAuthError('access_denied', 'this form was not shown to this browser: start again', { status: 403 });
       }
       if (clock() - madeAt > lastsMs)
-        throw new OAuthError('invalid_request', 'this page was open for too long: start again in the application');
+        throw new OAuthError('invalid_request', 'this page was open for too long: start again');
       return { id, parameters: new Map(parameters), secret: (purpose) => deriveToken(seed, `sign-in ${purpose}`) };
     },
   };

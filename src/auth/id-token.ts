@@ -9,8 +9,8 @@ const tolerance = 60;
 export interface Signatures {
   /** @throws if the signature is not the provider's, or the keys can't be had */
   check(jwt: string): Promise<void>;
-  /** An access token that is a JWT of this issuer, unexpired and signed. */
-  accessToken(jwt: string, issuer: string): Promise<JWTPayload>;
+  /** An access token that is a JWT of this issuer, for the audience if one is named, unexpired and signed. */
+  accessToken(jwt: string, issuer: string, audience?: string): Promise<{ type: string | undefined; claims: JWTPayload }>;
 }
 
 /**
@@ -39,7 +39,13 @@ export const createSignatures = (jwksUri: URL, fetch: ProviderFetch): Signatures
     check: async (jwt) => {
       await inTime(compactVerify(jwt, keys, { algorithms }));
     },
-    accessToken: async (jwt, issuer) => (await inTime(jwtVerify(jwt, keys, { algorithms, issuer, clockTolerance: tolerance }))).payload,
+    accessToken: async (jwt, issuer, audience) => {
+      const required = audience === undefined ? {} : { audience, requiredClaims: ['exp'] };
+      const { protectedHeader, payload } = await inTime(
+        jwtVerify(jwt, keys, { algorithms, issuer, clockTolerance: tolerance, ...required }),
+      );
+      return { type: protectedHeader.typ, claims: payload };
+    },
   };
 };
 

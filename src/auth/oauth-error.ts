@@ -1,7 +1,7 @@
 import type { ErrorRequestHandler, Response } from 'express';
 import { asPublicError, PublicError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { errorPage } from './pages/error.ts';
+import { type ErrorPage, errorPage } from './pages/error.ts';
 import { sendPage } from './pages/page.ts';
 
 /** The error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 7591 §3.2.2, RFC 8707 §2 and RFC 7009 §2.2.1 that this server uses. */
@@ -98,14 +98,14 @@ export const sendOAuthError = (response: Response, error: OAuthError): void => {
 
 /** Answers errors of the endpoints that people see with a page of our own and no redirect (RFC 9700 §4.11.2). */
 export const answerErrorsAsPage =
-  (log: Log): ErrorRequestHandler =>
+  (log: Log, { title: refused = 'This sign-in cannot go on', link }: Partial<Pick<ErrorPage, 'title' | 'link'>> = {}): ErrorRequestHandler =>
   (thrown, request, response, next) => {
     if (response.headersSent) return next(thrown);
     const error = asOAuthError(thrown);
     record(log, error, request.path);
-    const title = error.status >= 500 ? 'This did not work' : 'This sign-in cannot go on';
+    const title = error.status >= 500 ? 'This did not work' : refused;
     response.set(error.headers);
-    sendPage(response, error.status, errorPage({ title, text: sentence(error.message), nothingShared: true }));
+    sendPage(response, error.status, errorPage({ title, text: sentence(error.message), link, nothingShared: true }));
   };
 
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;

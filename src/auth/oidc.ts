@@ -1,3 +1,4 @@
+import { decodeJwt, type JWTPayload } from 'jose';
 import * as client from 'openid-client';
 import type { OidcConfig } from '../config.ts';
 import type { Log } from '../log.ts';
@@ -56,6 +57,8 @@ export interface IdentityProvider {
   signIn(callback: URL, expected: { state: string; nonce: string; verifier: string }): Promise<SignIn>;
   /** Asks with the provider's refresh token whether `known` may still sign in, and with which roles. Takes 5 s at most. */
   renew(refreshToken: string, known: Claims): Promise<Renewal>;
+  /** Checks an access token that it issued for `audience`. @throws ProviderUnreachable; anything else: the token is not good */
+  accessToken(jwt: string, audience: string): Promise<{ type: string | undefined; claims: JWTPayload }>;
 }
 
 const longestMs = 5000;
@@ -103,7 +106,7 @@ export const createIdentityProvider = ({
       said.push({ source: 'userinfo', claims: await client.fetchUserInfo(configuration, tokens.access_token, sub) });
     }
     if (lacking() && config.accessTokenClaims && tokens.access_token.split('.').length === 3) {
-      const claims = await signatures.accessToken(tokens.access_token, idToken?.iss ?? issuer);
+      const { claims } = await signatures.accessToken(tokens.access_token, idToken?.iss ?? issuer);
       const party = claims.azp ?? claims.client_id ?? claims.cid;
       if (claims.sub !== sub || (party !== undefined && party !== config.clientId))
         throw new ProviderRefused('the access token is of others');
@@ -153,6 +156,13 @@ export const createIdentityProvider = ({
         const claims = await claimsOf(provider, tokens);
         if (!claims) throw new ProviderRefused('no ID token');
         return { claims, refreshToken: tokens.refresh_token, idToken: tokens.id_token };
+      }).catch(refuse),
+    accessToken: (jwt, audience) =>
+      within(longestMs, async () => {
+        const { configuration, signatures } = await discovered();
+        // Entra's issuer for many tenants is a pattern; which tenants may come is checked with the claims.
+        const issuer = configuration.serverMetadata().issuer.replace('{tenantid}', String(decodeJwt(jwt).tid ?? ''));
+        return signatures.accessToken(jwt, issuer, audience);
       }).catch(refuse),
     renew: async (refreshToken, known) => {
       let rotated: string | undefined;

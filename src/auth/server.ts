@@ -13,7 +13,7 @@ import { parseScope, type Scope } from './scopes.ts';
 import { signInsUnderWay } from './under-way.ts';
 
 export interface AuthorizationServerParts
-  extends Pick<EndpointDeps, 'store' | 'keyring' | 'oidc' | 'clients' | 'limits' | 'log' | 'clock'> {
+  extends Pick<EndpointDeps, 'store' | 'keyring' | 'oidc' | 'clients' | 'limits' | 'rights' | 'log' | 'clock'> {
   readonly config: Pick<Config, 'http' | 'oidc' | 'lifetimes' | 'defaultScopes'>;
   readonly redirectPolicy: RedirectPolicy;
   /** Are there clients with secrets? */

@@ -1,10 +1,7 @@
 import { allowed } from '../access/grant.ts';
 import type { Session } from '../access/session.ts';
-import { bearer, type Caller } from '../auth/bearer.ts';
-import { clientsFrom } from '../auth/clients/from-config.ts';
-import { createLimits } from '../auth/limits.ts';
-import { createIdentityProvider } from '../auth/oidc.ts';
-import { authorizationServer, defaultScopesOf, resourceOf } from '../auth/server.ts';
+import type { Caller } from '../auth/bearer.ts';
+import { resourceOf } from '../auth/server.ts';
 import { createVault } from '../auth/vault.ts';
 import type { Config } from '../config.ts';
 import { PublicError } from '../errors.ts';
@@ -19,65 +16,49 @@ import { openStore } from '../store/open.ts';
 import { parseKeyring } from '../store/seal.ts';
 import type { Store } from '../store/store.ts';
 import { tools } from '../tools/catalog.ts';
+import { openDoor, openEntrance } from './entrance.ts';
 
-const sweepEveryMs = 60_000;
+/** Answers that may be asked for again are erased by the sweep, so it comes often. */
+const sweepEveryMs = 10_000;
 const sweepRows = 500;
 
 /** Serves a team over HTTP until a signal comes. @throws PublicError `misconfigured` for what is missing or can't be */
 export const serveHttp = async (config: Config, log: Log): Promise<void> => {
-  if (!config.oidc) {
-    throw new PublicError(
-      'misconfigured',
-      'OIDC_ISSUER_URL, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET say how people sign in. For yourself alone, use --stdio.',
-    );
-  }
   if (config.credentials === 'shared' && !config.credential) {
     throw new PublicError(
       'misconfigured',
-      'KESTRA_CREDENTIALS=shared: set the credential that serves everybody (KESTRA_API_TOKEN, or KESTRA_USERNAME and KESTRA_PASSWORD).',
+      'One Kestra credential is to serve everybody: set KESTRA_API_TOKEN, or KESTRA_USERNAME and KESTRA_PASSWORD.',
     );
   }
-  const keyring = parseKeyring(config.store.keys);
-  const store = await openStore(config.store.location, { keyring, lifetimes: config.lifetimes });
+  const keyring = config.auth === 'none' ? undefined : parseKeyring(config.store.keys);
+  const store = keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes }));
+  const entrance = store && keyring ? openEntrance(config, store, keyring, log) : openDoor(config);
   const kestra = connectKestra(config.kestra, log);
-  const limits = createLimits();
-  const tokens = bearer({ issuer: config.http.publicUrl, resource: resourceOf(config), defaultScopes: defaultScopesOf(config), store });
-  const oidc = createIdentityProvider({ config: config.oidc, log });
   const handle = createToolHandler(kestra, tools, config.limits, log);
-  const stopping = new AbortController();
   const sessionOf = sessions(config, store);
+  const stopping = new AbortController();
+  const permissionsOf = (name: string) => tools.find((tool) => tool.name === name)?.permissions ?? [];
 
   const { app, mcp } = createHttpApp<Caller>({
     config: config.http,
     log,
-    authorization: authorizationServer({
-      config,
-      store,
-      keyring,
-      oidc,
-      limits,
-      log,
-      clock: Date.now,
-      ...clientsFrom({ http: config.http, store, limits, log }),
-    }),
+    authorization: entrance.router,
     mcp: {
-      authenticate: tokens.authenticate,
+      authenticate: entrance.bearer.authenticate,
       createServer: ({ caller, stopping }) => createMcpServer({ kestra, catalog: tools, handle }, sessionOf(caller), stopping),
       scopeChallenge: scopeChallenge<Caller>({
-        needed: ({ name }) => scopeFor(tools.find((tool) => tool.name === name)?.permissions ?? []),
-        permitted: (caller, { name }) => allowed(caller.principal.grants, tools.find((tool) => tool.name === name)?.permissions ?? []),
-        challenge: tokens.challenge,
+        needed: ({ name }) => scopeFor(permissionsOf(name)),
+        permitted: ({ principal }, { name }) => allowed(principal.grants, permissionsOf(name)),
+        challenge: entrance.bearer.challenge,
       }),
       waits: ({ name, arguments: args }) => waits(name, args),
     },
-    store: () => store.check(),
-    others: { kestra: async () => void (await kestra.instance()), identity_provider: () => oidc.ready() },
+    store: async () => store?.check(),
+    others: { kestra: async () => void (await kestra.instance(config.credential)), ...entrance.probes },
     stopping: stopping.signal,
   });
 
-  const sweeper = setInterval(() => {
-    store.sweep(sweepRows).catch((error: unknown) => log.warn({ err: error }, 'what is over could not be removed'));
-  }, sweepEveryMs);
+  const sweeper = store && keepSwept(store, log);
   const running = await serve(app, {
     host: config.http.host,
     port: config.http.port,
@@ -85,9 +66,10 @@ export const serveHttp = async (config: Config, log: Log): Promise<void> => {
     stopping,
     closed: async () => {
       clearInterval(sweeper);
+      entrance.close();
       await mcp.close();
       await kestra.close();
-      await store.close();
+      await store?.close();
     },
   });
   log.info({ url: config.http.publicUrl, mcp: resourceOf(config) }, 'serving');
@@ -96,17 +78,27 @@ export const serveHttp = async (config: Config, log: Log): Promise<void> => {
   );
 };
 
+const keepSwept = (store: Store, log: Log): NodeJS.Timeout => {
+  const sweep = async (): Promise<void> => {
+    while ((await store.sweep(sweepRows)).more);
+  };
+  return setInterval(() => {
+    sweep().catch((error: unknown) => log.warn({ err: error }, 'what is over could not be removed'));
+  }, sweepEveryMs);
+};
+
 /** Each caller acts in Kestra with the credential that they registered, or everybody with the service's own. */
-const sessions = (config: Config, store: Store): ((caller: Caller) => Session) => {
+const sessions = (config: Config, store: Store | undefined): ((caller: Caller) => Session) => {
+  if (config.credentials === 'shared' || !store) {
+    return ({ principal, scopes }) => ({ principal, scopes, registration: { by: 'nobody' }, credential: async () => config.credential });
+  }
   const vault = createVault(store, config.store.instance);
-  return config.credentials === 'shared'
-    ? ({ principal, scopes }) => ({ principal, scopes, registration: { by: 'nobody' }, credential: async () => config.credential })
-    : ({ principal, scopes, user }) => ({
-        principal,
-        scopes,
-        registration: { by: 'page', url: `${config.http.publicUrl}/account` },
-        credential: () => vault.get(user),
-      });
+  return ({ principal, scopes, user }) => ({
+    principal,
+    scopes,
+    registration: { by: 'page', url: `${config.http.publicUrl}/account` },
+    credential: () => vault.get(user),
+  });
 };
 
 const waits = (name: string, args: unknown): boolean => {

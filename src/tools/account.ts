@@ -33,6 +33,7 @@ export const authStatus = recipe({
       signed_in: principal.signedInBy,
       ...(scopes && { scopes }),
       roles: principal.roles,
+      ...(principal.notes && { notes: principal.notes }),
       namespaces: namespaces(context),
       kestra: instance instanceof PublicError ? { problem: problemOf(instance) } : { version: instance.version, edition: instance.edition },
       kestra_credential: await credentialState(context, instance, registration),

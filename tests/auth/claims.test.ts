@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { grantsOf, pick, readClaims } from '../../src/auth/claims.ts';
+import { claimGrants } from '../../src/access/policy.ts';
+import { pick, readClaims } from '../../src/auth/claims.ts';
 import type { OidcConfig } from '../../src/config.ts';
 import { Harness, pkce } from './harness.ts';
 import { Jar } from './jar.ts';
@@ -193,6 +194,6 @@ describe('readClaims', () => {
       'other',
     );
     expect(claims).toMatchObject({ subject: 'a', email: 'a@example.test', emailVerified: false, roles: { from: 'userinfo' } });
-    expect(grantsOf(claims)).toHaveLength(1);
+    expect(claimGrants({ roles: claims.roles.values })).toHaveLength(1);
   });
 });

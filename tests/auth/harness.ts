@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { McpServer } from '@modelcontextprotocol/server';
+import { noPolicy } from '../../src/access/policy.ts';
 import { type Bearer, bearer, type Caller } from '../../src/auth/bearer.ts';
 import { clientsFrom } from '../../src/auth/clients/from-config.ts';
 import type { GuardedFetch } from '../../src/auth/clients/guarded-fetch.ts';
 import { createLimits } from '../../src/auth/limits.ts';
 import { createIdentityProvider } from '../../src/auth/oidc.ts';
+import { createRights } from '../../src/auth/rights.ts';
 import { authorizationServer, defaultScopesOf, resourceOf } from '../../src/auth/server.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
@@ -144,7 +146,8 @@ export class Harness {
     this.store = store;
     const limits = createLimits({ clock: this.clock.now });
     const known = clientsFrom({ http: config.http, store, limits, log, clock: this.clock.now, fetch: this.#options.fetchDocument });
-    const tokens = bearer({ issuer: this.base, resource: this.mcpUrl, defaultScopes: defaultScopesOf(config), store });
+    const rights = createRights(noPolicy, config.oidc);
+    const tokens = bearer({ issuer: this.base, resource: this.mcpUrl, defaultScopes: defaultScopesOf(config), store, rights });
     this.bearer = tokens;
     const authorization = authorizationServer({
       config,
@@ -153,6 +156,7 @@ export class Harness {
       oidc: createIdentityProvider({ config: config.oidc, log }),
       ...known,
       limits,
+      rights,
       log,
       clock: this.clock.now,
     });

@@ -7,6 +7,7 @@ import { displayName } from '../display.ts';
 import { addressOf } from '../limits.ts';
 import { answerErrorsAsPage, OAuthError, unavailable } from '../oauth-error.ts';
 import { ProviderUnreachable } from '../oidc.ts';
+import { sentByOurPage } from '../own-form.ts';
 import { consentPage } from '../pages/consent.ts';
 import { errorPage } from '../pages/error.ts';
 import { sendPage } from '../pages/page.ts';
@@ -36,7 +37,7 @@ export const authorize = (deps: EndpointDeps): Router => {
   };
 
   const decide: RequestHandler = async (request, response) => {
-    sentByOurPage(request);
+    sentByOurPage(issuer, request);
     const fields = formParameters(request);
     const form = forms.open(request, fields);
     const asked = await checkAuthorizationRequest(form.parameters, deps);
@@ -81,15 +82,6 @@ export const authorize = (deps: EndpointDeps): Router => {
     const href = authorizationResponse(asked, issuer, { error: 'access_denied', error_description: 'the user denied the request' });
     const text = `${name} gets no access. Go back, so that it knows.`;
     sendPage(response, 200, errorPage({ title: 'You denied access', text, link: { href, label: `Back to ${name}` }, nothingShared: true }));
-  };
-
-  /** Browsers say where a form comes from; scripts elsewhere can't change that. */
-  const sentByOurPage = (request: Request): void => {
-    const origin = request.get('Origin');
-    const site = request.get('Sec-Fetch-Site');
-    if ((origin !== undefined && origin !== new URL(issuer).origin) || (site !== undefined && site !== 'same-origin')) {
-      throw new OAuthError('access_denied', 'this form was not sent from our own page', { status: 403 });
-    }
   };
 
   const explainProvider = (error: unknown): never => {

@@ -1,7 +1,7 @@
 import { type RequestHandler, Router } from 'express';
 import type { ClientRequest, TakenSignIn } from '../../store/records.ts';
 import { authorizationResponse } from '../authorization-response.ts';
-import { grantsOf, NotAdmitted } from '../claims.ts';
+import { NotAdmitted } from '../claims.ts';
 import { cookieJar } from '../cookies.ts';
 import { displayName } from '../display.ts';
 import { answerErrorsAsPage, asOAuthError, OAuthError } from '../oauth-error.ts';
@@ -27,7 +27,7 @@ interface Ending {
  * that its `state` names, and that was taken, once. Only who has signed in is sent on to the client.
  */
 export const callback = (deps: EndpointDeps): Router => {
-  const { issuer, callbackUrl, store, oidc, underWay, log, lifetimes } = deps;
+  const { issuer, callbackUrl, rights, store, oidc, underWay, log, lifetimes } = deps;
   const cookies = signInCookie(cookieJar(issuer));
 
   const handle: RequestHandler = async (request, response) => {
@@ -48,7 +48,7 @@ export const callback = (deps: EndpointDeps): Router => {
       const url = new URL(callbackUrl);
       url.search = new URLSearchParams([...parameters]).toString();
       const { claims, refreshToken } = await oidc.signIn(url, { state, nonce: taken.nonce, verifier: taken.verifier });
-      if (claims.groups.unknown && grantsOf(claims).length === 0) throw new NotAdmitted(unknownGroups);
+      if (claims.groups.unknown && rights.of(claims).length === 0) throw new NotAdmitted(unknownGroups);
       const code = mint('code');
       const grant = await store.completeSignIn(
         {

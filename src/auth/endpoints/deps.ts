@@ -8,6 +8,7 @@ import type { Clients } from '../clients/client.ts';
 import type { Clock } from '../clock.ts';
 import type { Limits } from '../limits.ts';
 import type { IdentityProvider } from '../oidc.ts';
+import type { Rights } from '../rights.ts';
 import type { Scope } from '../scopes.ts';
 import type { UnderWay } from '../under-way.ts';
 
@@ -26,6 +27,7 @@ export interface EndpointDeps {
   readonly oidc: IdentityProvider;
   readonly clients: Clients;
   readonly limits: Limits;
+  readonly rights: Rights;
   readonly underWay: UnderWay;
   readonly log: Log;
   readonly clock: Clock;
