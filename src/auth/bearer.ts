@@ -1,7 +1,7 @@
 import type { Principal } from '../access/session.ts';
 import type { UserKey } from '../store/records.ts';
 import type { TokenStore } from '../store/store.ts';
-import { grantsOf, storedClaims, userKey } from './claims.ts';
+import { grantsOf, type Source, storedClaims, userKey } from './claims.ts';
 import { resourceMetadataUrl } from './endpoints/metadata.ts';
 import { errorDescription } from './oauth-error.ts';
 import { formatScope, type Scope } from './scopes.ts';
@@ -50,6 +50,8 @@ export interface Bearer {
   challenge(what: Challenge): string;
 }
 
+const sources: Readonly<Record<Source, string>> = { id_token: 'the ID token', userinfo: 'userinfo', access_token: 'the access token' };
+
 export const bearer = ({
   issuer,
   resource,
@@ -87,10 +89,10 @@ export const bearer = ({
       const claims = storedClaims(grant.claims);
       return {
         principal: {
-          key: userKey(claims),
+          key: userKey(grant.user),
           name: claims.name ?? claims.email ?? claims.subject,
-          signedInBy: `the identity provider ${claims.issuer}`,
-          roles: claims.roles.values.map((name) => ({ name, from: `the claim of roles in the ${claims.roles.from ?? 'answer'}` })),
+          signedInBy: `the identity provider ${grant.user.issuer}`,
+          roles: claims.roles.values.map((name) => ({ name, from: sources[claims.roles.from ?? 'id_token'] })),
           grants: grantsOf(claims),
         },
         user: grant.user,

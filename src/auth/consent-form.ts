@@ -26,7 +26,6 @@ export interface ConsentForm {
   readonly secret: (purpose: 'browser' | 'state' | 'nonce' | 'verifier') => string;
 }
 
-const lastsMs = 3_600_000;
 const shape = /^[A-Za-z0-9_-]{43}$/;
 const context = { purpose: 'consent form' };
 
@@ -34,7 +33,18 @@ const context = { purpose: 'consent form' };
  * Consent forms that only the browser they were shown to can send: the form's token derives from a random cookie (double submit), one
  * for each rendering, so that a reload or a second tab spoils nothing.
  */
-export const consentForms = ({ keyring, jar, clock }: { keyring: Keyring; jar: CookieJar; clock: Clock }) => {
+export const consentForms = ({
+  keyring,
+  jar,
+  clock,
+  lastsMs,
+}: {
+  keyring: Keyring;
+  jar: CookieJar;
+  clock: Clock;
+  /** No longer than the sign-in that it begins is remembered, or a form could begin a second one. */
+  lastsMs: number;
+}) => {
   const cookie = jar.name('csrf');
   const held = (request: Request): string | undefined => {
     const value = cookiesOf(request).get(cookie);

@@ -5,7 +5,7 @@ import { type Claims, complete, NotAdmitted, readClaims, type Said, sameUser } f
 import type { Clock } from './clock.ts';
 import { checkClaims, createSignatures, type Signatures } from './id-token.ts';
 import { askFor, habitsOf, presetOf, refuseOpenTenancy } from './presets.ts';
-import { type ProviderFetch, providerFetch, within } from './provider-fetch.ts';
+import { inTime, type ProviderFetch, providerFetch, shared, within } from './provider-fetch.ts';
 
 /** The provider gave no answer that can be used. It says nothing about the user: nobody is logged out for it. */
 export class ProviderUnreachable extends Error {
@@ -219,11 +219,11 @@ const createDiscovery = (config: OidcConfig, fetch: ProviderFetch, log: Log, clo
   };
   return async () => {
     if (kept && kept.until > clock()) return kept.found;
-    running ??= discover().finally(() => {
+    running ??= shared(discover).finally(() => {
       running = undefined;
     });
     try {
-      const found = await running;
+      const found = await inTime(running);
       kept = { found, until: clock() + metadataMs };
       return found;
     } catch (error) {
@@ -267,10 +267,13 @@ const describe = (error: unknown): string => {
   if (error instanceof client.ResponseBodyError) return `${error.error} (${error.status}): ${error.error_description ?? ''}`.slice(0, 300);
   if (codeOf(error) === 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED') return issuerMismatch(error);
   return causes(error)
-    .map((cause) => `${codeOf(cause)} ${cause instanceof Error ? cause.message : ''}`.trim())
+    .map((cause) => `${codeOf(cause)} ${wordsOf(cause)}`.trim())
     .join(': ')
     .slice(0, 300);
 };
+
+/** A parser quotes what it could not read, which may be a token. */
+const wordsOf = (cause: unknown): string => (cause instanceof SyntaxError ? 'no JSON' : cause instanceof Error ? cause.message : '');
 
 const issuerMismatch = (error: unknown): string => {
   const cause: unknown = error instanceof Error ? error.cause : undefined;

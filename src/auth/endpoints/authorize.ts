@@ -23,7 +23,7 @@ import { onlyMethods } from './methods.ts';
 export const authorize = (deps: EndpointDeps): Router => {
   const { issuer, callbackUrl, store, oidc, limits, underWay, log, lifetimes } = deps;
   const jar = cookieJar(issuer);
-  const forms = consentForms({ keyring: deps.keyring, jar, clock: deps.clock });
+  const forms = consentForms({ keyring: deps.keyring, jar, clock: deps.clock, lastsMs: lifetimes.signInMs });
   const cookies = signInCookie(jar);
 
   const ask: RequestHandler = async (request, response) => {
