@@ -327,13 +327,17 @@ describe('one host', () => {
     await next.check();
   });
 
-  it('of two that find the same dead claim one wins', async () => {
+  it('of two that find the same dead claim and both write theirs, the one that was overwritten is refused', async () => {
+    const claim = `${place.file}.host`;
     await mkdir(dirname(place.file));
-    await writeFile(`${place.file}.host`, 'host-c 3');
+    await writeFile(claim, 'host-c 3');
     const longAgo = new Date(Date.now() - 60_000);
-    await utimes(`${place.file}.host`, longAgo, longAgo);
-    const both = await Promise.allSettled([openOn('host-a 1'), openOn('host-b 2')]);
-    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    await utimes(claim, longAgo, longAgo);
+    const overwritten = openOn('host-a 1');
+    expect(await readFile(claim, 'utf8')).toBe('host-a 1');
+    await writeFile(claim, 'host-b 2');
+    await expect(overwritten).rejects.toMatchObject({ code: 'misconfigured', message: /host-b/ });
+    expect(await readFile(claim, 'utf8')).toBe('host-b 2');
   });
 });
 
