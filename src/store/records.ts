@@ -104,8 +104,6 @@ export type EndReason =
   | 'refresh_reused'
   | 'provider_refused'
   | 'provider_rotation_lost'
-  /** The provider answers, but has not stated the roles for too long. */
-  | 'claims_expired'
   /** Refreshed as somebody else, or the tenant or domain is no longer allowed. */
   | 'not_admitted'
   /** The provider confirms the session, but has not stated the roles for longer than they may be old. */
