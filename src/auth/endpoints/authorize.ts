@@ -22,6 +22,7 @@ import { onlyMethods } from './methods.ts';
  */
 export const authorize = (deps: EndpointDeps): Router => {
   const { issuer, callbackUrl, store, oidc, limits, underWay, log, lifetimes } = deps;
+  const { host } = new URL(issuer);
   const jar = cookieJar(issuer);
   const forms = consentForms({ keyring: deps.keyring, jar, clock: deps.clock, lastsMs: lifetimes.signInMs });
   const cookies = signInCookie(jar);
@@ -32,7 +33,7 @@ export const authorize = (deps: EndpointDeps): Router => {
     const { cookie, ...fields } = forms.render(request, parameters);
     if (cookie) response.append('Set-Cookie', cookie);
     const { client, redirectUri, scopes } = asked;
-    sendPage(response, 200, consentPage({ client, redirectUri, scopes, action: '/authorize', ...fields }));
+    sendPage(response, 200, consentPage({ client, redirectUri, scopes, action: '/authorize', host, ...fields }));
   };
 
   const decide: RequestHandler = async (request, response) => {
@@ -80,7 +81,11 @@ export const authorize = (deps: EndpointDeps): Router => {
     const name = displayName(asked.client.name) ?? 'the application';
     const href = authorizationResponse(asked, issuer, { error: 'access_denied', error_description: 'the user denied the request' });
     const text = `${name} gets no access. Go back, so that it knows.`;
-    sendPage(response, 200, errorPage({ title: 'You denied access', text, link: { href, label: `Back to ${name}` }, nothingShared: true }));
+    sendPage(
+      response,
+      200,
+      errorPage({ title: 'You denied access', text, link: { href, label: `Back to ${name}` }, nothingShared: true, host }),
+    );
   };
 
   /** Browsers say where a form comes from; scripts elsewhere can't change that. */
@@ -101,6 +106,6 @@ export const authorize = (deps: EndpointDeps): Router => {
   router.get('/authorize', ask);
   router.post('/authorize', readForm, decide);
   router.all('/authorize', onlyMethods('GET, HEAD, POST'));
-  router.use('/authorize', answerErrorsAsPage(log));
+  router.use('/authorize', answerErrorsAsPage(log, issuer));
   return router;
 };

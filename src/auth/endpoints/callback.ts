@@ -79,7 +79,12 @@ export const callback = (deps: EndpointDeps): Router => {
     sendPage(
       response,
       end.status,
-      errorPage({ title: 'You are not signed in', text: end.text, link: { href: link, label: `Back to ${name}` } }),
+      errorPage({
+        title: 'You are not signed in',
+        text: end.text,
+        link: { href: link, label: `Back to ${name}` },
+        host: new URL(issuer).host,
+      }),
     );
   };
 
@@ -93,7 +98,7 @@ export const callback = (deps: EndpointDeps): Router => {
   router.head(pathname, onlyMethods('GET'));
   router.get(pathname, handle);
   router.all(pathname, onlyMethods('GET'));
-  router.use(pathname, answerErrorsAsPage(log));
+  router.use(pathname, answerErrorsAsPage(log, issuer));
   return router;
 };
 
