@@ -26,7 +26,6 @@ export interface ConsentForm {
   readonly secret: (purpose: 'browser' | 'state' | 'nonce' | 'verifier') => string;
 }
 
-const lastsMs = 3_600_000;
 const shape = /^[A-Za-z0-9_-]{43}$/;
 
 /**
@@ -38,12 +37,15 @@ export const consentForms = ({
   jar,
   clock,
   purpose = 'consent',
+  lastsMs,
 }: {
   keyring: Keyring;
   jar: CookieJar;
   clock: Clock;
   /** A form of one purpose is none of another. */
   purpose?: 'consent' | 'account';
+  /** No longer than the sign-in that it begins is remembered, or a form could begin a second one. */
+  lastsMs: number;
 }) => {
   const context = { purpose: `${purpose} form` };
   const cookie = jar.name('csrf');

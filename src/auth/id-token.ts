@@ -1,5 +1,5 @@
 import { compactVerify, createRemoteJWKSet, customFetch, type JWTPayload, jwtVerify } from 'jose';
-import { inTime, type ProviderFetch } from './provider-fetch.ts';
+import { inTime, type ProviderFetch, shared } from './provider-fetch.ts';
 
 /** Asymmetric ones only: a shared secret or `none` proves nothing (RFC 8725 §3.1). */
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
@@ -25,7 +25,7 @@ export const createSignatures = (jwksUri: URL, fetch: ProviderFetch): Signatures
     timeoutDuration: 3000,
     [customFetch]: async (url, options) => {
       try {
-        const answer = await fetch(url, options);
+        const answer = await shared(() => fetch(url, options));
         const body = await answer.text();
         if (answer.status === 200 && isKeySet(body)) lastGood = body;
       } catch (error) {

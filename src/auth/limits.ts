@@ -28,7 +28,7 @@ export const defaultRules = {
   /** Fetches of client metadata documents, by host. */
   document: { most: 20, seconds: 60 },
   /** The same, all hosts together. */
-  documents: { most: 120, seconds: 60 },
+  documents: { most: 600, seconds: 60 },
 } as const satisfies Record<string, Rule>;
 
 export type RuleName = keyof typeof defaultRules;

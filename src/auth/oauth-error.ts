@@ -98,14 +98,15 @@ export const sendOAuthError = (response: Response, error: OAuthError): void => {
 
 /** Answers errors of the endpoints that people see with a page of our own and no redirect (RFC 9700 §4.11.2). */
 export const answerErrorsAsPage =
-  (log: Log, { title: refused = 'This sign-in cannot go on', link }: Partial<Pick<ErrorPage, 'title' | 'link'>> = {}): ErrorRequestHandler =>
+  (log: Log, issuer: string, { title: refused = 'This sign-in cannot go on', link }: Partial<Pick<ErrorPage, 'title' | 'link'>> = {}): ErrorRequestHandler =>
   (thrown, request, response, next) => {
     if (response.headersSent) return next(thrown);
     const error = asOAuthError(thrown);
     record(log, error, request.path);
+    const { host } = new URL(issuer);
     const title = error.status >= 500 ? 'This did not work' : refused;
     response.set(error.headers);
-    sendPage(response, error.status, errorPage({ title, text: sentence(error.message), link, nothingShared: true }));
+    sendPage(response, error.status, errorPage({ title, text: sentence(error.message), link, nothingShared: true, host }));
   };
 
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;

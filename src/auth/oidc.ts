@@ -7,7 +7,7 @@ import { type Claims, complete, NotAdmitted, readClaims, type Said, sameUser } f
 import type { Clock } from './clock.ts';
 import { checkClaims, createSignatures, type Signatures } from './id-token.ts';
 import { askFor, habitsOf, presetOf, refuseOpenTenancy } from './presets.ts';
-import { type ProviderFetch, providerFetch, within } from './provider-fetch.ts';
+import { inTime, type ProviderFetch, providerFetch, shared, within } from './provider-fetch.ts';
 
 /** The provider gave no answer that can be used. It says nothing about the user: nobody is logged out for it. */
 export class ProviderUnreachable extends Error {
@@ -31,7 +31,15 @@ export interface SignIn {
   readonly refreshToken?: string;
   /** For the provider's own sign-out. */
   readonly idToken?: string;
+  /** When the person last proved to the provider who they are, where it says so. Milliseconds since 1970. */
+  readonly provedAt?: number;
 }
+
+/**
+ * For whom the browser is sent to the provider. `client`: it may have a session there, and a refresh token is wanted; `account`: no refresh
+ * token; `again`: nor does an old session count, the person must prove anew who they are.
+ */
+export type Asking = 'client' | 'account' | 'again';
 
 /** What asking again at our refresh came to. */
 export type Renewal =
@@ -47,14 +55,16 @@ export interface IdentityProvider {
   readonly preset: Preset;
   /** Discovery has worked, or works now. @throws ProviderUnreachable with what to mend */
   ready(): Promise<void>;
-  /** Where to send the browser. @throws ProviderUnreachable */
-  authorizationUrl(request: { redirectUri: string; state: string; nonce: string; verifier: string }): Promise<URL>;
+  /** Where to send the browser; for a client unless told otherwise. @throws ProviderUnreachable */
+  authorizationUrl(request: { redirectUri: string; state: string; nonce: string; verifier: string; ask?: Asking }): Promise<URL>;
   /**
    * Redeems the provider's code and reads who it is.
    * @param callback our redirect URI with the query that came back
    * @throws ProviderUnreachable, ProviderRefused, NotAdmitted
    */
   signIn(callback: URL, expected: { state: string; nonce: string; verifier: string }): Promise<SignIn>;
+  /** Where to send the browser to end its session at the provider too; undefined if it has no such address, or can't be asked. */
+  signOutUrl(request: { idToken?: string; returnTo: string }): Promise<URL | undefined>;
   /** Asks with the provider's refresh token whether `known` may still sign in, and with which roles. Takes 5 s at most. */
   renew(refreshToken: string, known: Claims): Promise<Renewal>;
   /** Checks an access token that it issued for `audience`. @throws ProviderUnreachable; anything else: the token is not good */
@@ -131,12 +141,12 @@ export const createIdentityProvider = ({
   return {
     preset,
     ready: () => within(longestMs, async () => void (await discovered())).catch(refuse),
-    authorizationUrl: ({ redirectUri, state, nonce, verifier }) =>
+    authorizationUrl: ({ redirectUri, state, nonce, verifier, ask = 'client' }) =>
       within(longestMs, async () =>
         client.buildAuthorizationUrl((await discovered()).configuration, {
-          ...asking.parameters,
+          ...asking[ask].parameters,
           response_type: 'code',
-          scope: asking.scope,
+          scope: asking[ask].scope,
           redirect_uri: redirectUri,
           state,
           nonce,
@@ -155,8 +165,23 @@ export const createIdentityProvider = ({
         });
         const claims = await claimsOf(provider, tokens);
         if (!claims) throw new ProviderRefused('no ID token');
-        return { claims, refreshToken: tokens.refresh_token, idToken: tokens.id_token };
+        const provedAt = tokens.claims()?.auth_time;
+        return {
+          claims,
+          refreshToken: tokens.refresh_token,
+          idToken: tokens.id_token,
+          ...(typeof provedAt === 'number' && { provedAt: provedAt * 1000 }),
+        };
       }).catch(refuse),
+    signOutUrl: ({ idToken, returnTo }) =>
+      within(longestMs, async () => {
+        const { configuration } = await discovered();
+        if (!configuration.serverMetadata().end_session_endpoint) return undefined;
+        return client.buildEndSessionUrl(configuration, {
+          post_logout_redirect_uri: returnTo,
+          ...(idToken !== undefined && { id_token_hint: idToken }),
+        });
+      }).catch(() => undefined),
     accessToken: (jwt, audience) =>
       within(longestMs, async () => {
         const { configuration, signatures } = await discovered();
@@ -230,11 +255,11 @@ const createDiscovery = (config: OidcConfig, fetch: ProviderFetch, log: Log, clo
   };
   return async () => {
     if (kept && kept.until > clock()) return kept.found;
-    running ??= discover().finally(() => {
+    running ??= shared(discover).finally(() => {
       running = undefined;
     });
     try {
-      const found = await running;
+      const found = await inTime(running);
       kept = { found, until: clock() + metadataMs };
       return found;
     } catch (error) {
@@ -278,10 +303,13 @@ const describe = (error: unknown): string => {
   if (error instanceof client.ResponseBodyError) return `${error.error} (${error.status}): ${error.error_description ?? ''}`.slice(0, 300);
   if (codeOf(error) === 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED') return issuerMismatch(error);
   return causes(error)
-    .map((cause) => `${codeOf(cause)} ${cause instanceof Error ? cause.message : ''}`.trim())
+    .map((cause) => `${codeOf(cause)} ${wordsOf(cause)}`.trim())
     .join(': ')
     .slice(0, 300);
 };
+
+/** A parser quotes what it could not read, which may be a token. */
+const wordsOf = (cause: unknown): string => (cause instanceof SyntaxError ? 'no JSON' : cause instanceof Error ? cause.message : '');
 
 const issuerMismatch = (error: unknown): string => {
   const cause: unknown = error instanceof Error ? error.cause : undefined;

@@ -6,19 +6,28 @@ import type { Preset } from '../settings.ts';
 export interface Habits {
   /** Its scopes and parameters that bring a refresh token, beyond what OIDC_SCOPES says. */
   readonly offline: { readonly scopes: readonly string[]; readonly parameters: Readonly<Record<string, string>> };
+  /** The parameters that make it ask who somebody is though it has a session of theirs. */
+  readonly again: Readonly<Record<string, string>>;
   /** Whether its userinfo can hold claims that the ID token lacks. */
   readonly userinfo: boolean;
 }
 
+/** OpenID Connect Core §3.1.2.1. */
+const again = { prompt: 'login', max_age: '0' };
 const offlineAccess = { scopes: ['offline_access'], parameters: {} };
 
 const habits: Readonly<Record<Preset, Habits>> = {
-  entra: { offline: offlineAccess, userinfo: false },
-  google: { offline: { scopes: [], parameters: { access_type: 'offline', prompt: 'consent' } }, userinfo: false },
-  okta: { offline: offlineAccess, userinfo: true },
-  auth0: { offline: offlineAccess, userinfo: true },
-  keycloak: { offline: offlineAccess, userinfo: true },
-  other: { offline: { scopes: [], parameters: {} }, userinfo: true },
+  entra: { offline: offlineAccess, again, userinfo: false },
+  // It refuses `login`; choosing the account is the most that it can be made to ask.
+  google: {
+    offline: { scopes: [], parameters: { access_type: 'offline', prompt: 'consent' } },
+    again: { prompt: 'select_account' },
+    userinfo: false,
+  },
+  okta: { offline: offlineAccess, again, userinfo: true },
+  auth0: { offline: offlineAccess, again, userinfo: true },
+  keycloak: { offline: offlineAccess, again, userinfo: true },
+  other: { offline: { scopes: [], parameters: {} }, again, userinfo: true },
 };
 
 const entraHosts = ['login.microsoftonline.com', 'login.microsoftonline.us', 'login.partner.microsoftonline.cn'];
@@ -37,18 +46,27 @@ export const presetOf = (config: OidcConfig): Preset => {
 
 export const habitsOf = (preset: Preset): Habits => habits[preset];
 
-/** The scopes and the further parameters of an authorization request to the provider. */
-export const askFor = (config: OidcConfig): { scope: string; parameters: Record<string, string> } => {
-  const { offline } = habitsOf(presetOf(config));
-  const more = config.offlineAccess ? offline : { scopes: [], parameters: {} };
-  return {
+/** What a request to the provider asks for. */
+export interface Ask {
+  readonly scope: string;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/** The scopes and the further parameters of each kind of authorization request to the provider. */
+export const askFor = (config: OidcConfig): Readonly<Record<'client' | 'account' | 'again', Ask>> => {
+  const preset = presetOf(config);
+  const { offline, again } = habitsOf(preset);
+  const none = { scopes: [], parameters: {} };
+  const ask = (more: Habits['offline'], last: Readonly<Record<string, string>> = {}): Ask => ({
     scope: [...new Set(['openid', ...config.scopes, ...more.scopes])].join(' '),
     parameters: {
-      ...(config.hostedDomains.length === 1 && presetOf(config) === 'google' && { hd: config.hostedDomains[0] ?? '' }),
+      ...(config.hostedDomains.length === 1 && preset === 'google' && { hd: config.hostedDomains[0] ?? '' }),
       ...more.parameters,
       ...config.authorizationParameters,
+      ...last,
     },
-  };
+  });
+  return { client: ask(config.offlineAccess ? offline : none), account: ask(none), again: ask(none, again) };
 };
 
 /**

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { rootCertificates } from 'node:tls';
 import { EnvHttpProxyAgent, fetch as undiciFetch } from 'undici';
 
 /** Sends a request to the identity provider. The types of openid-client and jose both fit it. */
@@ -15,6 +16,9 @@ export const within = <T>(ms: number, work: () => Promise<T>, seen?: (url: strin
   const signal = AbortSignal.timeout(ms);
   return operation.run({ signal, seen }, work);
 };
+
+/** Runs what several operations share, so that the end of one's time does not spoil it for the others. */
+export const shared = <T>(work: () => Promise<T>): Promise<T> => operation.exit(work);
 
 /** Waits for `work`, but not longer than the running operation may take. */
 export const inTime = <T>(work: Promise<T>): Promise<T> => {
@@ -34,11 +38,13 @@ export const inTime = <T>(work: Promise<T>): Promise<T> => {
  * @param ca a certificate authority, PEM, beside the system's
  */
 export const providerFetch = (ca?: string): ProviderFetch => {
+  const trusted = ca ? { ca: [...rootCertificates, ca] } : {};
   const dispatcher = new EnvHttpProxyAgent({
     headersTimeout: 5000,
     bodyTimeout: 5000,
-    connect: { ca, timeout: 3000 },
-    ...(ca && { requestTls: { ca }, proxyTls: { ca } }),
+    connect: { ...trusted, timeout: 3000 },
+    requestTls: trusted,
+    proxyTls: trusted,
   });
   return async (url, init) => {
     const { signal, seen } = operation.getStore() ?? {};

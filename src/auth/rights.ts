@@ -1,7 +1,9 @@
 import { claimGrants, type Granted, type Person, type Policy } from '../access/policy.ts';
 import type { Principal } from '../access/session.ts';
 import type { OidcConfig } from '../config.ts';
-import { type Claims, userKey } from './claims.ts';
+import { type Claims, type Source, userKey } from './claims.ts';
+
+const sources: Readonly<Record<Source, string>> = { id_token: 'the ID token', userinfo: 'userinfo', access_token: 'the access token' };
 
 /** What somebody may do: by the roles in the claims, and by the policy. Worked out anew at each call, so that either counts at once. */
 export interface Rights {
@@ -26,7 +28,7 @@ export const createRights = (policy: Policy, oidc: Pick<OidcConfig, 'tenants' | 
         signedInBy,
         roles: granted.map(({ name, from }) => ({
           name,
-          from: from === 'the claims' ? `the ${claims.roles.from ?? 'provider'}'s claim of roles` : from,
+          from: from === 'the claims' ? sources[claims.roles.from ?? 'id_token'] : from,
         })),
         grants: granted.map(({ grant }) => grant),
         ...notes(claims),

@@ -16,6 +16,3 @@ export const formatScope = (held: readonly Scope[]): string => held.join(' ');
 
 /** Does a token with `held` satisfy `needed`? A broader scope satisfies a narrower need. */
 export const satisfies = (held: readonly string[], needed: Scope): boolean => including(held.filter(isScope)).includes(needed);
-
-/** The scopes to ask for to be let in: what is held already and what is needed. */
-export const stepUp = (held: readonly string[], needed: Scope): Scope[] => including([...held.filter(isScope), needed]);

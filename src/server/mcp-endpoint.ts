@@ -221,8 +221,8 @@ const atOnce = (response: Response): NodeServerResponseLike => ({
 const endIn = (request: Request, response: Response, ms: number): void => {
   const timer = setTimeout(
     () => {
-      if (!response.headersSent) refuseRpc(request, response, { status: 504, message: 'This call took too long and was given up.' });
-      response.destroy();
+      if (response.headersSent) response.destroy();
+      else refuseRpc(request, response, { status: 504, message: 'This call took too long and was given up.' });
     },
     Math.max(0, ms),
   );

@@ -77,8 +77,13 @@ export const nothingHere = (request: Request, response: Response): void =>
 /** The last word on every error: never a stack, a path or an upstream's text. */
 export const answerErrors =
   (log: Log): ErrorRequestHandler =>
-  (thrown, request, response, next) => {
-    if (response.headersSent) return next(thrown);
+  // Express tells an error handler by its four parameters.
+  (thrown, request, response, _next) => {
+    if (response.headersSent) {
+      log.debug({ path: request.path, err: thrown }, 'an answer broke off');
+      response.destroy();
+      return;
+    }
     const error = asOAuthError(thrown);
     if (error.status >= 500) log.error({ path: request.path, err: error.detail ?? thrown }, 'request failed');
     refuse(request, response, error, { title: error.status >= 500 ? 'This did not work' : 'This cannot be done' });

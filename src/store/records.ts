@@ -57,8 +57,10 @@ export interface AccountRequest {
   readonly kind: 'account';
   /** A path on this server. */
   readonly returnTo: string;
-  /** Whom the link was made for. */
+  /** Who is signed in already and is asked to prove it anew: nobody else is taken for the answer. */
   readonly expectedUser?: UserKey;
+  /** Whether the provider was told to ask, whatever session it has. */
+  readonly again?: boolean;
 }
 
 /** A sign-in on its way to the provider. */
@@ -104,8 +106,6 @@ export type EndReason =
   | 'refresh_reused'
   | 'provider_refused'
   | 'provider_rotation_lost'
-  /** The provider answers, but has not stated the roles for too long. */
-  | 'claims_expired'
   /** Refreshed as somebody else, or the tenant or domain is no longer allowed. */
   | 'not_admitted'
   /** The provider confirms the session, but has not stated the roles for longer than they may be old. */

@@ -62,7 +62,7 @@ describe.each([
     expect(await h.whoAmI(tokens.access_token)).toMatchObject({
       key: `${provider.url}|eve`,
       name: 'Eve Editor',
-      roles: [{ name: 'kestra-editor', from: expect.stringContaining(thin ? 'userinfo' : 'id_token') }],
+      roles: [{ name: 'kestra-editor', from: expect.stringContaining(thin ? 'userinfo' : 'ID token') }],
     });
     for (const role of ['kestra-viewer', 'kestra-operator']) {
       provider.users.set('eve', { ...provider.users.get('eve'), roles: [role] });

@@ -90,7 +90,8 @@ export class Harness {
   readonly logged: string[] = [];
   readonly idp: FakeIdp;
   readonly file: string;
-  readonly key: string;
+  /** ENCRYPTION_KEY or, with names, ENCRYPTION_KEYS. */
+  key: string;
   base = '';
   mcpUrl = '';
   store!: Store;
@@ -128,7 +129,6 @@ export class Harness {
       KESTRA_MCP_TRANSPORT: 'http',
       KESTRA_MCP_PORT: String(port),
       KESTRA_MCP_LOG_LEVEL: 'debug',
-      ENCRYPTION_KEY: this.key,
       OIDC_ISSUER_URL: this.idp.url,
       OIDC_CLIENT_ID: fakeClient.id,
       OIDC_CLIENT_SECRET: fakeClient.secret,
@@ -140,7 +140,7 @@ export class Harness {
     this.base = config.http.publicUrl;
     this.mcpUrl = resourceOf(config);
     const log = createLog('debug', { write: (line: string) => void this.logged.push(line) });
-    const keyring = parseKeyring({ ENCRYPTION_KEY: this.key });
+    const keyring = parseKeyring({ [this.key.includes(':') ? 'ENCRYPTION_KEYS' : 'ENCRYPTION_KEY']: this.key });
     const opened = await openStore(this.file, { keyring, lifetimes: config.lifetimes, clock: this.clock.now });
     const store = this.#options.wrap?.(opened) ?? opened;
     this.store = store;

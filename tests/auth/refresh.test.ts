@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { errorOf, Harness, type Tokens } from './harness.ts';
+import { generateKey } from '../../src/store/seal.ts';
+import { errorOf, Harness, pkce, type Tokens } from './harness.ts';
+import { Jar } from './jar.ts';
 
 let h: Harness;
 let clientId: string;
@@ -149,6 +151,24 @@ describe('P01 a restart logs nobody out', () => {
       expect((await own.mcp(tokens.access_token)).status).toBe(200);
       await refreshed(id, tokens.refresh_token, own);
     }
+    await own.stop();
+  });
+});
+
+describe('P16 a new key', () => {
+  it('a sign-in begun under the old one ends well, and nobody is logged out', async () => {
+    const own = await Harness.start({ idp: h.idp });
+    const { clientId: id, tokens } = await own.signIn();
+    const jar = new Jar();
+    const [first, second] = [pkce(), pkce()];
+    const page = await own.authorize(jar, { client_id: id, code_challenge: first.challenge });
+    const provider = await own.approve(jar, await own.authorize(jar, { client_id: id, code_challenge: second.challenge }));
+    own.key = `k2:${generateKey()},k1:${own.key}`;
+    await own.restart();
+    expect((await own.login(jar, 'eve', provider)).status).toBe(303);
+    expect((await own.decide(jar, page)).status).toBe(303);
+    own.clock.advance(6 * 60_000);
+    await refreshed(id, tokens.refresh_token, own);
     await own.stop();
   });
 });

@@ -201,6 +201,30 @@ describe('A17, R83 tokens of others', () => {
   });
 });
 
+describe('A49 scripts of other origins', () => {
+  it('may use the machine endpoints, without cookies', async () => {
+    for (const path of [
+      '/token',
+      '/revoke',
+      '/register',
+      '/.well-known/oauth-authorization-server',
+      '/.well-known/oauth-protected-resource/mcp',
+    ]) {
+      const headers = {
+        Origin: 'https://app.example',
+        'Access-Control-Request-Method': 'POST',
+        'Access-Control-Request-Headers': 'content-type',
+      };
+      const preflight = await fetch(`${h.base}${path}`, { method: 'OPTIONS', headers });
+      expect([preflight.status, preflight.headers.get('Access-Control-Allow-Origin')]).toEqual([204, '*']);
+      expect(preflight.headers.has('Access-Control-Allow-Credentials')).toBe(false);
+    }
+    expect((await h.token({ client_id: 'nobody' }, { Origin: 'https://app.example' })).headers.get('Access-Control-Allow-Origin')).toBe(
+      '*',
+    );
+  });
+});
+
 describe('A48, R78 tokens cannot be guessed', () => {
   it('are distinct, 32 random bytes and evenly spread', async () => {
     const { mint } = await import('../../src/auth/secret.ts');

@@ -1,7 +1,7 @@
 import { openStore } from '../../src/store/open.ts';
 import { connect, isLive, keyring } from './contract/story.ts';
 
-/** Writes until the disk is full, then says what it saw. Run by sqlite-file.test.ts with a limit on the size of its files. */
+/** Writes until the disk is full, then says what it saw. Run by sqlite-faults.test.ts with a limit on the size of its files. */
 const store = await openStore(process.argv[2] ?? '', { keyring });
 const first = await connect(store);
 const acknowledged = [first.accessToken];

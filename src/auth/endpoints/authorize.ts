@@ -1,19 +1,17 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { type AuthorizationRequest, checkAuthorizationRequest } from '../authorization-request.ts';
 import { authorizationResponse } from '../authorization-response.ts';
-import { consentForms } from '../consent-form.ts';
+import { type ConsentForm, consentForms } from '../consent-form.ts';
 import { cookieJar } from '../cookies.ts';
 import { displayName } from '../display.ts';
-import { addressOf } from '../limits.ts';
-import { answerErrorsAsPage, OAuthError, unavailable } from '../oauth-error.ts';
-import { ProviderUnreachable } from '../oidc.ts';
+import { answerErrorsAsPage, OAuthError } from '../oauth-error.ts';
 import { sentByOurPage } from '../own-form.ts';
 import { consentPage } from '../pages/consent.ts';
 import { errorPage } from '../pages/error.ts';
 import { sendPage } from '../pages/page.ts';
 import { formParameters, needed, queryParameters, readForm } from '../parameters.ts';
 import { withoutWrite } from '../scopes.ts';
-import { signInCookie } from '../sign-in-cookie.ts';
+import { beginSignIn } from './begin-sign-in.ts';
 import type { EndpointDeps } from './deps.ts';
 import { onlyMethods } from './methods.ts';
 
@@ -22,10 +20,11 @@ import { onlyMethods } from './methods.ts';
  * the identity provider, which hears of nothing before. No error and no denial redirects: the page has a link.
  */
 export const authorize = (deps: EndpointDeps): Router => {
-  const { issuer, callbackUrl, store, oidc, limits, underWay, log, lifetimes } = deps;
+  const { issuer, lifetimes } = deps;
+  const { host } = new URL(issuer);
   const jar = cookieJar(issuer);
-  const forms = consentForms({ keyring: deps.keyring, jar, clock: deps.clock });
-  const cookies = signInCookie(jar);
+  const forms = consentForms({ keyring: deps.keyring, jar, clock: deps.clock, lastsMs: lifetimes.signInMs });
+  const begin = beginSignIn(deps);
 
   const ask: RequestHandler = async (request, response) => {
     const parameters = queryParameters(request);
@@ -33,7 +32,7 @@ export const authorize = (deps: EndpointDeps): Router => {
     const { cookie, ...fields } = forms.render(request, parameters);
     if (cookie) response.append('Set-Cookie', cookie);
     const { client, redirectUri, scopes } = asked;
-    sendPage(response, 200, consentPage({ client, redirectUri, scopes, action: '/authorize', ...fields }));
+    sendPage(response, 200, consentPage({ client, redirectUri, scopes, action: '/authorize', host, ...fields }));
   };
 
   const decide: RequestHandler = async (request, response) => {
@@ -54,45 +53,31 @@ export const authorize = (deps: EndpointDeps): Router => {
     }
   };
 
-  const approve = async (request: Request, response: Response, form: ReturnType<typeof forms.open>, asked: AuthorizationRequest) => {
+  const approve = (request: Request, response: Response, form: ConsentForm, asked: AuthorizationRequest) => {
     const { client, ...approved } = asked;
-    const refund = limits.take('transaction', addressOf(request), client.id);
-    const signIn = {
-      id: form.id,
-      browser: form.secret('browser'),
-      state: `${form.id}.${form.secret('state')}`,
-      nonce: form.secret('nonce'),
-      verifier: form.secret('verifier'),
-    };
     const { secretHash: _, ...shown } = client;
     const refreshable = client.grantTypes.includes('refresh_token');
-    const provider = await oidc.authorizationUrl({ redirectUri: callbackUrl, ...signIn }).catch(explainProvider);
-    const begun = await store.beginSignIn({
-      ...signIn,
+    return begin(request, response, form, {
       request: { kind: 'client', clientId: client.id, client: shown, refreshable, ...approved },
+      limitedBy: client.id,
     });
-    if (begun) underWay.begin(signIn.id, refund);
-    else refund();
-    for (const cookie of cookies.begin(request, signIn.id, signIn.browser, lifetimes.signInMs)) response.append('Set-Cookie', cookie);
-    response.status(303).set({ Location: provider.href, 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' }).end();
   };
 
   const deny = (response: Response, asked: AuthorizationRequest): void => {
     const name = displayName(asked.client.name) ?? 'the application';
     const href = authorizationResponse(asked, issuer, { error: 'access_denied', error_description: 'the user denied the request' });
     const text = `${name} gets no access. Go back, so that it knows.`;
-    sendPage(response, 200, errorPage({ title: 'You denied access', text, link: { href, label: `Back to ${name}` }, nothingShared: true }));
-  };
-
-  const explainProvider = (error: unknown): never => {
-    if (!(error instanceof ProviderUnreachable)) throw error;
-    throw unavailable("your company's sign-in can't be reached just now: try again in a minute", error.message, 30);
+    sendPage(
+      response,
+      200,
+      errorPage({ title: 'You denied access', text, link: { href, label: `Back to ${name}` }, nothingShared: true, host }),
+    );
   };
 
   const router = Router({ caseSensitive: true, strict: true });
   router.get('/authorize', ask);
   router.post('/authorize', readForm, decide);
   router.all('/authorize', onlyMethods('GET, HEAD, POST'));
-  router.use('/authorize', answerErrorsAsPage(log));
+  router.use('/authorize', answerErrorsAsPage(log, issuer));
   return router;
 };

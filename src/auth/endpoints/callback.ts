@@ -1,11 +1,12 @@
 import { type RequestHandler, Router } from 'express';
-import type { ClientRequest, TakenSignIn } from '../../store/records.ts';
+import type { ClientRequest } from '../../store/records.ts';
+import { accountSignIn } from '../account/sign-in.ts';
+import { adoptImported } from '../adoption.ts';
 import { authorizationResponse } from '../authorization-response.ts';
 import { NotAdmitted } from '../claims.ts';
 import { cookieJar } from '../cookies.ts';
 import { displayName } from '../display.ts';
-import { answerErrorsAsPage, asOAuthError, OAuthError } from '../oauth-error.ts';
-import { ProviderRefused, ProviderUnreachable } from '../oidc.ts';
+import { answerErrorsAsPage } from '../oauth-error.ts';
 import { errorPage } from '../pages/error.ts';
 import { sendPage } from '../pages/page.ts';
 import { needed, queryParameters } from '../parameters.ts';
@@ -13,21 +14,15 @@ import { mint } from '../secret.ts';
 import { signInCookie } from '../sign-in-cookie.ts';
 import { type EndpointDeps, originOf } from './deps.ts';
 import { onlyMethods } from './methods.ts';
-
-/** Why a sign-in that was under way ends here, with what its client is told. `text` is for the person. */
-interface Ending {
-  readonly status: number;
-  readonly error: 'access_denied' | 'temporarily_unavailable' | 'server_error';
-  readonly text: string;
-  readonly detail?: unknown;
-}
+import { type Ending, endingOf, finishedAlready, hear, otherBrowser, takenOnce } from './sign-in-ending.ts';
 
 /**
  * Where the identity provider sends people back. The provider is asked nothing before the browser has shown the cookie of the sign-in
  * that its `state` names, and that was taken, once. Only who has signed in is sent on to the client.
  */
 export const callback = (deps: EndpointDeps): Router => {
-  const { issuer, callbackUrl, rights, store, oidc, underWay, log, lifetimes } = deps;
+  const { issuer, callbackUrl, rights, store, underWay, log, lifetimes } = deps;
+  const finishAccount = accountSignIn(deps);
   const cookies = signInCookie(cookieJar(issuer));
 
   const handle: RequestHandler = async (request, response) => {
@@ -39,15 +34,11 @@ export const callback = (deps: EndpointDeps): Router => {
     const taken = takenOnce(await store.takeSignIn({ state, browser }));
     response.append('Set-Cookie', cookies.end(id));
     const asked = taken.request;
-    if (asked.kind !== 'client') throw new OAuthError('invalid_request', 'this sign-in belongs to another page');
+    const said = () => hear(deps, parameters, state, taken);
+    if (asked.kind === 'account') return finishAccount(request, response, taken.id, asked, said);
 
-    const finish = async (): Promise<string | Ending> => {
-      const refusal = parameters.get('error');
-      if (refusal !== undefined) return refusedByProvider(refusal);
-      if (!parameters.has('code')) return unusable('no code');
-      const url = new URL(callbackUrl);
-      url.search = new URLSearchParams([...parameters]).toString();
-      const { claims, refreshToken } = await oidc.signIn(url, { state, nonce: taken.nonce, verifier: taken.verifier });
+    const finish = async (): Promise<string> => {
+      const { claims, refreshToken } = await said();
       if (claims.groups.unknown && rights.of(claims).length === 0) throw new NotAdmitted(unknownGroups);
       const code = mint('code');
       const grant = await store.completeSignIn(
@@ -61,8 +52,9 @@ export const callback = (deps: EndpointDeps): Router => {
         },
         originOf(request),
       );
-      if (!grant) throw new OAuthError('invalid_request', 'this sign-in was finished already: start again in the application');
+      if (!grant) throw finishedAlready();
       underWay.succeed(taken.id);
+      await adoptImported(deps, claims, originOf(request));
       if (refreshToken === undefined) log.warn({ grant: grant.id }, 'the identity provider gave no refresh token: the sign-in ends early');
       if (claims.groups.unknown) log.warn({ user: claims.subject, groups: claims.groups.unknown }, 'groups are unknown: only roles count');
       return code;
@@ -79,7 +71,12 @@ export const callback = (deps: EndpointDeps): Router => {
     sendPage(
       response,
       end.status,
-      errorPage({ title: 'You are not signed in', text: end.text, link: { href: link, label: `Back to ${name}` } }),
+      errorPage({
+        title: 'You are not signed in',
+        text: end.text,
+        link: { href: link, label: `Back to ${name}` },
+        host: new URL(issuer).host,
+      }),
     );
   };
 
@@ -93,63 +90,9 @@ export const callback = (deps: EndpointDeps): Router => {
   router.head(pathname, onlyMethods('GET'));
   router.get(pathname, handle);
   router.all(pathname, onlyMethods('GET'));
-  router.use(pathname, answerErrorsAsPage(log));
+  router.use(pathname, answerErrorsAsPage(log, issuer));
   return router;
 };
 
 const unknownGroups =
   "You are in so many groups that your company's sign-in left them all out, and no role of yours counts here. Ask your administrator for an app role, or to send only the groups assigned to this application.";
-
-const otherBrowser = () =>
-  new OAuthError('access_denied', 'this sign-in was not started in this browser, or took too long: start again in the application', {
-    status: 403,
-  });
-
-const takenOnce = (taken: TakenSignIn): TakenSignIn & { outcome: 'taken' } => {
-  switch (taken.outcome) {
-    case 'taken':
-      return taken;
-    case 'other_browser':
-      throw otherBrowser();
-    case 'used':
-      throw new OAuthError('invalid_request', 'this sign-in was finished already: start again in the application');
-    default:
-      throw new OAuthError('invalid_request', 'this sign-in is unknown or took too long: start again in the application');
-  }
-};
-
-/** The provider's own words stay in the log: anybody can write them into a link. */
-const refusedByProvider = (error: string): Ending => {
-  const detail = { providerError: error.slice(0, 100) };
-  return error === 'temporarily_unavailable' || error === 'server_error'
-    ? {
-        status: 503,
-        error: 'temporarily_unavailable',
-        text: "Your company's sign-in has a problem just now. Try again in a minute.",
-        detail,
-      }
-    : { status: 403, error: 'access_denied', text: "Your company's sign-in refused, or you cancelled it.", detail };
-};
-
-const unusable = (detail: unknown): Ending => ({
-  status: 502,
-  error: 'server_error',
-  text: "The answer of your company's sign-in could not be trusted, so it was not used. Try again; if it stays so, tell your administrator.",
-  detail,
-});
-
-const endingOf = (thrown: unknown): Ending => {
-  if (thrown instanceof NotAdmitted) return { status: 403, error: 'access_denied', text: thrown.message };
-  if (thrown instanceof ProviderRefused) return unusable(thrown.message);
-  if (thrown instanceof ProviderUnreachable) {
-    return { ...refusedByProvider('temporarily_unavailable'), detail: thrown.message };
-  }
-  const error = asOAuthError(thrown);
-  if (error.status !== 503) throw thrown;
-  return {
-    status: 503,
-    error: 'temporarily_unavailable',
-    text: 'This server has a problem just now. Try again in a minute.',
-    detail: error.detail,
-  };
-};

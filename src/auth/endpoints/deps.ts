@@ -23,6 +23,8 @@ export interface EndpointDeps {
   readonly lifetimes: Pick<Lifetimes, 'signInMs' | 'claimsMaxAgeMs'>;
   readonly defaultScopes: readonly Scope[];
   readonly store: Store;
+  /** The Kestra that credentials are for. */
+  readonly instance: string;
   readonly keyring: Keyring;
   readonly oidc: IdentityProvider;
   readonly clients: Clients;

@@ -1,6 +1,5 @@
 import { type RequestHandler, Router } from 'express';
 import { authenticateClient } from '../client-authentication.ts';
-import { crossOrigin } from '../cross-origin.ts';
 import { answerErrorsAsJson } from '../oauth-error.ts';
 import { formParameters, needed, readForm } from '../parameters.ts';
 import { type EndpointDeps, originOf } from './deps.ts';
@@ -22,7 +21,6 @@ export const revoke = (deps: EndpointDeps): Router => {
   };
 
   const router = Router({ caseSensitive: true, strict: true });
-  router.use('/revoke', crossOrigin('POST'));
   router.post('/revoke', readForm, handle);
   router.all('/revoke', onlyMethods('POST'));
   router.use('/revoke', answerErrorsAsJson(deps.log));

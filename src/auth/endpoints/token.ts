@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { type Request, type RequestHandler, Router } from 'express';
 import type { Redeemed, TokenAnswer } from '../../store/records.ts';
 import { type AuthenticatedClient, authenticateClient } from '../client-authentication.ts';
-import { crossOrigin } from '../cross-origin.ts';
 import { answerErrorsAsJson, OAuthError } from '../oauth-error.ts';
 import { formParameters, needed, type Parameters, readForm } from '../parameters.ts';
 import { askedResource } from '../resource.ts';
@@ -65,7 +64,6 @@ export const token = (deps: EndpointDeps): Router => {
   };
 
   const router = Router({ caseSensitive: true, strict: true });
-  router.use('/token', crossOrigin('POST'));
   router.post('/token', readForm, handle);
   router.all('/token', onlyMethods('POST'));
   router.use('/token', answerErrorsAsJson(deps.log));

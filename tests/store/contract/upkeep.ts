@@ -139,6 +139,21 @@ export const upkeepContract = (engine: Engine): void => {
       expect(await store.getCredential({ user: bob, instance: 'i' })).toMatchObject({ secret: 's' });
     });
 
+    it('keeps a grant that ends soon, and for a day what one that is over ended by', async () => {
+      const store = await bench.open();
+      const soon = await connect(store, { endsWithinMs: 60 * minute });
+      const over = await connect(store);
+      await store.revokeGrant(ada, over.grant.id, 'user_revoked', here);
+      await sweepAll(store);
+      expect(await refresh(store, soon.refreshToken)).toMatchObject({ outcome: 'rotated' });
+      bench.clock.advance(day - 1);
+      await sweepAll(store);
+      expect(await refresh(store, over.refreshToken)).toEqual({ outcome: 'grant_over', reason: 'user_revoked' });
+      bench.clock.advance(1);
+      await sweepAll(store);
+      expect(await refresh(store, over.refreshToken)).toEqual({ outcome: 'unknown' });
+    });
+
     it('tells the time, that it can serve, and that it is closed', async () => {
       const store = await bench.open();
       expect(await store.now()).toBe(bench.clock.now());
