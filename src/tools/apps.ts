@@ -1,11 +1,13 @@
 import { stringify } from 'yaml';
 import { z } from 'zod';
+import { PublicError } from '../errors.ts';
 import { matching } from '../kestra/filters.ts';
+import { ifFound } from './absence.ts';
 import { answer } from './answer.ts';
 import { page, paged, query, refuse, size } from './fields.ts';
 import { brief, quoted } from './quoted.ts';
 import { parseSource } from './source.ts';
-import { tool } from './tool.ts';
+import { recipe, tool } from './tool.ts';
 
 export const listApps = tool('searchAppsFromCatalog')({
   name: 'list_apps',
@@ -30,7 +32,7 @@ export const listApps = tool('searchAppsFromCatalog')({
     }),
 });
 
-export const getApp = tool('getApp')({
+export const getApp = recipe({
   name: 'get_app',
   title: 'Get app',
   description: "An app's YAML source (Enterprise).",
@@ -43,12 +45,16 @@ export const getApp = tool('getApp')({
       .max(100)
       .regex(/^[A-Za-z0-9]+$/, 'is not an app uid: see list_apps'),
   }),
-  call: ({ uid }) => ({ path: { uid } }),
-  show: ({ uid, namespace, name, disabled, created, updated, tags, source }) =>
-    answer(
+  uses: ['getApp'],
+  run: async ({ uid }, { invoke }) => {
+    const app = await ifFound(invoke('getApp', { path: { uid } }));
+    if (!app) throw new PublicError('not_found', `There is no app ${uid}: list_apps shows those there are.`);
+    const { namespace, name, disabled, created, updated, tags, source } = app;
+    return answer(
       { uid, namespace, disabled, created, updated, ...quoted({ name, tags }) },
       { name: 'source', language: 'yaml', text: source ?? '' },
-    ),
+    );
+  },
 });
 
 export const createApp = tool('createApp')({

@@ -1,5 +1,6 @@
 import { createTwoFilesPatch } from 'diff';
 import type { Permission } from '../access/permission.ts';
+import { KestraError } from '../kestra/failure.ts';
 import { everSince, ofFlow } from '../kestra/filters.ts';
 import type { Reply } from '../kestra/operation.ts';
 import { ifFound } from './absence.ts';
@@ -30,18 +31,29 @@ const deepest = 3;
 export const diagnose = async (context: Context<Uses>, execution: Execution, depth = 0): Promise<Diagnosis> => {
   const failures = leafFailures(execution);
   const name = depth === 0 ? '' : `_of_${execution.id}`;
+  const hidden: string[] = [];
+  const part = async <T>(what: string, needed: Permission, ask: () => Promise<T>): Promise<T | undefined> => {
+    if (context.may(needed, execution.namespace)) {
+      return ask().catch((thrown: unknown) => {
+        // What can't be had must not hide the rest.
+        if (!(thrown instanceof KestraError) || context.signal.aborted) throw thrown;
+        hidden.push(`${what}: ${thrown.message}`);
+        return undefined;
+      });
+    }
+    hidden.push(`${what}: your roles lack ${needed} in ${execution.namespace}`);
+    return undefined;
+  };
   const [logs, flow, success, children] = await Promise.all([
-    permitted(context, 'kestra.log.read', execution, () => lastTrouble(context, execution)),
-    permitted(context, 'kestra.flow.read', execution, () => flowAt(context, execution, execution.flowRevision)),
-    permitted(context, 'kestra.execution.read', execution, () => lastSuccess(context, execution)),
-    permitted(context, 'kestra.execution.read', execution, () => failedSubflows(context, execution, depth)),
+    part('logs', 'kestra.log.read', () => lastTrouble(context, execution)),
+    part('source', 'kestra.flow.read', () => flowAt(context, execution, execution.flowRevision)),
+    part('last success', 'kestra.execution.read', () => lastSuccess(context, execution)),
+    part('subflows', 'kestra.execution.read', () => failedSubflows(context, execution, depth)),
   ]);
   const [first] = failures;
   const source = first && flow?.source ? taskSource(flow.source, first.taskId)?.slice(0, mostSourceCharacters) : undefined;
-  const change = success && flow ? await sourceChange(context, execution, success, flow) : undefined;
-  const hidden = (['kestra.log.read', 'kestra.flow.read', 'kestra.execution.read'] as const).filter(
-    (needed) => !context.may(needed, execution.namespace),
-  );
+  const change =
+    success && flow ? await part('source change', 'kestra.flow.read', () => sourceChange(context, execution, success, flow)) : undefined;
   return {
     facts: {
       failed_tasks: failures.slice(0, mostFailures).map(({ id, taskId, state, attempts }) => ({
@@ -54,7 +66,7 @@ export const diagnose = async (context: Context<Uses>, execution: Execution, dep
       ...(failures.length > mostFailures && { more_failed_tasks: failures.length - mostFailures }),
       ...(success !== undefined && { last_success: success ? comparison(execution, success) : 'none: this flow has never succeeded' }),
       ...(children && children.length > 0 && { failed_subflows: children.map(({ about }) => about) }),
-      ...(hidden.length > 0 && { not_shown: `your roles lack ${hidden.join(', ')} in ${execution.namespace}` }),
+      ...(hidden.length > 0 && { not_shown: hidden }),
     },
     blocks: [
       ...(logs ? [{ name: `logs${name}`, language: 'text', text: logs }] : []),
@@ -64,13 +76,6 @@ export const diagnose = async (context: Context<Uses>, execution: Execution, dep
     ],
   };
 };
-
-const permitted = async <T>(
-  context: Context<Uses>,
-  permission: Permission,
-  { namespace }: Execution,
-  ask: () => Promise<T>,
-): Promise<T | undefined> => (context.may(permission, namespace) ? ask() : undefined);
 
 type TaskRun = NonNullable<Execution['taskRunList']>[number];
 
@@ -88,7 +93,7 @@ const lastTrouble = async (context: Context<Uses>, { id }: Execution): Promise<s
   });
   const lines = trouble
     .slice(-mostLogLines)
-    .map(({ timestamp, level, taskId, message }) => `${timestamp} ${level} ${taskId ?? '-'} ${(message ?? '').slice(0, 1000)}`);
+    .map(({ timestamp, level, taskId, message }) => `${timestamp} ${level} ${taskId ?? '-'} ${String(redact(message ?? '')).slice(0, 1000)}`);
   return lines.length > 0 ? lines.join('\n') : undefined;
 };
 

@@ -140,16 +140,17 @@ const startNew = async (input: Input, context: Context<Uses>, correlationId: str
   } catch (thrown) {
     if (!mayHaveStarted(thrown)) throw thrown;
     const id = await findLater(input, context, correlationId);
-    if (id !== undefined) return { id, facts: { note: 'The connection to Kestra broke, but the execution had started.' } };
+    if (id !== undefined) return { id, facts: { note: "Kestra's answer got lost, but the execution had started." } };
     throw new PublicError(
-      'kestra_unreachable',
-      'The connection to Kestra broke after the request was sent, and no execution of it can be found yet. It may still have started: look with list_executions in a minute before you start it again.',
+      thrown.code,
+      `${thrown.message} No execution is to be found yet, but one may still have started: look with list_executions in a minute before you start it again.`,
       thrown,
+      thrown.quoted,
     );
   }
 };
 
-const mayHaveStarted = (thrown: unknown): boolean =>
+const mayHaveStarted = (thrown: unknown): thrown is KestraError =>
   thrown instanceof KestraError &&
   thrown.mayHaveArrived &&
   (thrown.status === undefined || thrown.status >= 500 || thrown.code === 'kestra_unreadable');

@@ -10,6 +10,7 @@ export interface Declared {
   readonly defaults?: unknown;
   readonly dependsOn?: unknown;
   readonly values?: unknown;
+  readonly allowCustomValue?: boolean;
   readonly inputs?: unknown;
 }
 
@@ -66,15 +67,28 @@ const isRequired = ({ required, defaults, dependsOn }: Declared): boolean =>
 export const describe = (input: Declared): string => {
   const about = [
     isRequired(input) && 'required',
-    input.defaults !== undefined && `default ${JSON.stringify(input.type === 'SECRET' ? '(hidden)' : redact(input.defaults))}`,
+    input.defaults !== undefined && `default ${defaultOf(input)}`,
     Array.isArray(input.values) && `one of ${input.values.slice(0, 20).join(', ')}`,
   ].filter(Boolean);
   return `${input.id} ${input.type}${about.length > 0 ? ` (${about.join(', ')})` : ''}`;
 };
 
+/** Kestra gives the default of every type as text. */
+const defaultOf = ({ type, defaults }: Declared): string => {
+  if (type === 'SECRET') return '(hidden)';
+  return typeof defaults === 'string' && type !== 'STRING' ? defaults : JSON.stringify(redact(defaults));
+};
+
 const encode = (input: Declared | undefined, name: string, value: unknown): string | File => {
+  if (input) checkChoice(input, value);
   if (input?.type === 'FILE') return typeof value === 'string' && stored.test(value) ? value : toFile(name, value);
   return typeof value === 'string' ? value : JSON.stringify(value);
+};
+
+/** Kestra takes any text for a choice, and the flow then does what nobody meant. */
+const checkChoice = ({ id, type, values, allowCustomValue }: Declared, value: unknown): void => {
+  if (!/^(SELECT|ENUM)$/.test(type) || !Array.isArray(values) || allowCustomValue || values.includes(value)) return;
+  refuse(`The input ${id} is one of ${values.slice(0, 20).join(', ')}; ${JSON.stringify(value).slice(0, 100)} is not.`);
 };
 
 const toFile = (name: string, value: unknown): File => {

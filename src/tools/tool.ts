@@ -126,5 +126,8 @@ const explain = (issue: z.core.$ZodIssue, known: readonly string[]): string => {
     const takes = known.length === 0 ? 'takes no arguments' : `takes ${known.join(', ')}`;
     return `There is no argument ${issue.keys.map((key) => JSON.stringify(key.slice(0, 50))).join(', ')}: the tool ${takes}.`;
   }
-  return `${issue.path.join('.') || 'The arguments'}: ${issue.message}`;
+  const place = issue.path.join('.') || 'The arguments';
+  if (issue.code === 'invalid_key') return `${place}: ${issue.issues.map(({ message }) => message).join('; ')}`;
+  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) return `${place}: is missing (${issue.expected})`;
+  return `${place}: ${issue.message}`;
 };

@@ -6,7 +6,7 @@ import { connect, failure } from './connect.ts';
 import { json, listen, page, serve } from './server.ts';
 
 const list = { query: { page: 1, size: 1 } };
-const undo: (() => Promise<void> | void)[] = [];
+const undo: (() => unknown)[] = [];
 afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { current, type StateName } from '../kestra/lifecycle.ts';
+import { type Part, readMultipart } from '../kestra/multipart.ts';
 import type { Kestra, Recorded } from '../kestra/server.ts';
 import type { Execution } from '../kestra/state.ts';
 
@@ -65,3 +66,7 @@ export const expectInnocent = async (kestra: Kestra): Promise<void> => {
   for (let turn = 0; turn < 100 && kestra.openFollows > 0; turn++) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(kestra.openFollows).toBe(0);
 };
+
+/** The parts of a multipart request. */
+export const partsOf = ({ headers, body }: Recorded): Promise<Part[]> =>
+  readMultipart(new Request('http://kestra', { method: 'POST', headers, body: new Uint8Array(body) }));
