@@ -20,7 +20,7 @@ import { onlyMethods } from './methods.ts';
  * the identity provider, which hears of nothing before. No error and no denial redirects: the page has a link.
  */
 export const authorize = (deps: EndpointDeps): Router => {
-  const { issuer, lifetimes } = deps;
+  const { issuer, log, lifetimes } = deps;
   const { host } = new URL(issuer);
   const jar = cookieJar(issuer);
   const forms = consentForms({ keyring: deps.keyring, jar, clock: deps.clock, lastsMs: lifetimes.signInMs });

@@ -41,7 +41,7 @@ ${client.uri !== undefined && html`<p class="soft small">It says that its home p
 <section aria-labelledby="may">
 <h2 id="may">It could then, within what your roles allow</h2>
 <ul class="scopes">
-${words.filter(({ scope }) => scopes.some((asked) => order.indexOf(asked) >= order.indexOf(scope))).map(line)}
+${scopeWords.filter(({ scope }) => scopes.some((asked) => order.indexOf(asked) >= order.indexOf(scope))).map(line)}
 </ul>
 </section>
 <input type="hidden" name="request" value="${request}">
@@ -75,7 +75,8 @@ const destination = (redirectUri: string): Html => {
 };
 
 const order: readonly Scope[] = ['kestra.read', 'kestra.execute', 'kestra.write'];
-const words: readonly { readonly scope: Scope; readonly title: string; readonly text: string }[] = [
+/** The scopes in words. */
+export const scopeWords: readonly { readonly scope: Scope; readonly title: string; readonly text: string }[] = [
   { scope: 'kestra.read', title: 'See', text: 'flows, executions and their logs, files, keys and values' },
   { scope: 'kestra.execute', title: 'Run', text: 'start flows; pause, resume, restart and stop executions' },
   { scope: 'kestra.write', title: 'Change and delete', text: 'flows, files, keys and values; untick to leave this out' },
@@ -83,7 +84,7 @@ const words: readonly { readonly scope: Scope; readonly title: string; readonly 
 
 const tick = html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d="m5 12.5 4.6 4.6L19 7.2" fill="none" stroke="currentColor" stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round"/></svg>`;
 
-const line = ({ scope, title, text }: (typeof words)[number]): Html =>
+const line = ({ scope, title, text }: (typeof scopeWords)[number]): Html =>
   scope === 'kestra.write'
     ? html`<li><input type="checkbox" name="write" value="yes" id="write" checked><label for="write"><b>${title}</b> <span>${text}</span></label></li>`
     : html`<li>${tick}<div><b>${title}</b> <span>${text}</span></div></li>`;

@@ -6,14 +6,14 @@ export const style = `
 :root {
   color-scheme: light dark;
   --ground: #f5f4f8; --card: #ffffff; --ink: #1b1825; --soft: #5b566b; --line: #dedae8; --field: #f7f6fa;
-  --accent: #6a26d9; --accent-ink: #ffffff; --accent-strong: #5518b8; --tint: #f1eafd;
+  --edge: #8d8799; --accent: #6a26d9; --accent-ink: #ffffff; --accent-strong: #5518b8; --tint: #f1eafd;
   --warn-ground: #fff6e0; --warn-line: #e6c15c; --warn-ink: #5c4300; --bad: #b3261e;
   --shadow: 0 1px 2px rgb(27 24 37 / 6%), 0 12px 32px rgb(27 24 37 / 8%);
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #121017; --card: #1c1924; --ink: #f1eff6; --soft: #b0aabf; --line: #353041; --field: #15121b;
-    --accent: #b78cff; --accent-ink: #1c0d38; --accent-strong: #cdb0ff; --tint: #2a2040;
+    --edge: #777085; --accent: #b78cff; --accent-ink: #1c0d38; --accent-strong: #cdb0ff; --tint: #2a2040;
     --warn-ground: #2e2610; --warn-line: #7a6220; --warn-ink: #f5dd9a; --bad: #ff8f87;
     --shadow: none;
   }
@@ -79,7 +79,42 @@ li + li { margin-top: .25rem; }
 .mark.good { color: var(--accent); }
 .mark.bad { color: var(--bad); }
 .mark.calm { color: var(--soft); }
+.after { margin-top: 1rem; }
+.goes + .after { margin-top: .75rem; }
+.goes > span { display: block; }
+.kicker { margin: 0; color: var(--soft); font-size: .875rem; }
+.person { display: flex; align-items: center; justify-content: space-between; gap: 1rem; }
+.person h1, .person p { margin-bottom: 0; }
+.notice { margin: 0 0 1rem; padding: .75rem 1rem; border-radius: .7rem; border: 1px solid var(--line); background: var(--field); }
+.notice.good { border-color: var(--accent); background: var(--tint); }
+.notice.bad { border-color: var(--bad); color: var(--bad); background: var(--card); font-weight: 600; }
+.list { list-style: none; margin: 0; padding: 0; border: 1px solid var(--line); border-radius: .75rem; }
+.list li, .row { display: flex; align-items: center; justify-content: space-between; gap: .75rem 1rem; padding: .75rem 1rem; margin: 0; }
+.row { border: 1px solid var(--line); border-radius: .75rem; margin-bottom: .75rem; }
+.list li + li { border-top: 1px solid var(--line); }
+.list div, .row div { min-width: 0; overflow-wrap: anywhere; }
+.list span, .row span { display: block; color: var(--soft); font-size: .9375rem; }
+.tools { list-style: none; padding: 0; margin: 0; }
+.tools li { padding: .35rem 0; overflow-wrap: anywhere; }
+.tools li + li { margin: 0; }
+.tools b { font-weight: 500; }
+.tools code, .tools span { color: var(--soft); }
+.tools span { display: block; font-size: .875rem; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1rem; margin: 0; }
+dt { color: var(--soft); }
+dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
+.fields { display: grid; gap: .35rem; justify-items: start; }
+.fields label { font-weight: 600; }
+.fields label + input { margin-bottom: .35rem; }
+input[type="text"], input[type="password"] { width: 100%; min-height: 2.875rem; padding: .5rem .85rem; font: inherit; color: var(--ink); background: var(--field); border: 1px solid var(--edge); border-radius: .7rem; }
+.button.small { flex: none; min-height: 2.375rem; padding: .3rem .95rem; font-size: .9375rem; }
+.button.danger { color: var(--bad); border-color: var(--bad); }
+.button.danger:hover { background: var(--bad); color: var(--card); }
 @media (max-width: 30rem) {
+  .list li, .row { flex-direction: column; align-items: stretch; }
+  .list form .button, .row form .button, .fields .button, .again .button { width: 100%; }
+  dl { grid-template-columns: 1fr; gap: 0; }
+  dd + dt { margin-top: .5rem; }
   .card { padding: 1.25rem; border-radius: .85rem; }
   h1 { font-size: 1.3125rem; }
   .goes strong { font-size: 1.375rem; }
