@@ -109,6 +109,8 @@ export interface Lifetimes {
   readonly grantMs: number;
   /** 0 = a refresh can't be asked for again. */
   readonly replayMs: number;
+  /** Claims younger than this are not asked for again. */
+  readonly claimsFreshMs: number;
   /** How old roles may get while the identity provider can't be asked. */
   readonly claimsMaxAgeMs: number;
 }
@@ -179,6 +181,7 @@ export const readConfig = (environment: Environment, envFile?: string): Config =
       refreshIdleMs: s.KESTRA_MCP_REFRESH_IDLE_SECONDS * 1000,
       grantMs: s.KESTRA_MCP_REFRESH_MAX_SECONDS * 1000,
       replayMs: s.KESTRA_MCP_REFRESH_REPLAY_SECONDS * 1000,
+      claimsFreshMs: s.KESTRA_MCP_CLAIMS_FRESH_SECONDS * 1000,
       claimsMaxAgeMs: s.KESTRA_MCP_CLAIMS_MAX_AGE * 1000,
     }),
     store: {

@@ -141,6 +141,9 @@ const table = z.object({
     .describe('how long a lost answer to a refresh can be asked for again; 0 = never'),
   KESTRA_MCP_CODE_SECONDS: seconds(10, 600).default(60).describe('how long an authorization code lives'),
   KESTRA_MCP_TRANSACTION_SECONDS: seconds(60, 3600).default(600).describe('how long a sign-in may take'),
+  KESTRA_MCP_CLAIMS_FRESH_SECONDS: seconds(0, 3600)
+    .default(300)
+    .describe('how old roles are at least when a refresh asks the identity provider again; 0 = each refresh asks'),
   KESTRA_MCP_CLAIMS_MAX_AGE: seconds(60, 2_592_000)
     .default(28_800)
     .describe('how old roles may get while the identity provider cannot be asked, in seconds'),

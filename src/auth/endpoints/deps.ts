@@ -20,7 +20,7 @@ export interface EndpointDeps {
   readonly resource: string;
   /** Where the identity provider sends people back. */
   readonly callbackUrl: string;
-  readonly lifetimes: Pick<Lifetimes, 'signInMs' | 'claimsMaxAgeMs'>;
+  readonly lifetimes: Pick<Lifetimes, 'signInMs' | 'claimsFreshMs' | 'claimsMaxAgeMs'>;
   readonly defaultScopes: readonly Scope[];
   readonly store: Store;
   /** The Kestra that credentials are for. */

@@ -5,8 +5,6 @@ import { OAuthError, unavailable } from '../oauth-error.ts';
 import { mint, random } from '../secret.ts';
 import type { EndpointDeps } from './deps.ts';
 
-/** Claims younger than this are not asked for again. */
-const claimsFreshMs = 5 * 60_000;
 /** How long a request waits for another one that is asking the provider: somewhat longer than that may take. */
 const longestWaitMs = 8000;
 const pollMs = 100;
@@ -22,7 +20,7 @@ export const refresher = ({ store, oidc, log, lifetimes }: EndpointDeps) => {
   return async (request: RefreshRequest, origin: Origin): Promise<TokenAnswer> => {
     const giveUpAt = performance.now() + longestWaitMs;
     for (;;) {
-      const start = await store.beginRefresh(request, { owner: random(), claimsFreshMs }, origin);
+      const start = await store.beginRefresh(request, { owner: random(), claimsFreshMs: lifetimes.claimsFreshMs }, origin);
       if (start.outcome === 'wait') {
         if (performance.now() >= giveUpAt) throw unavailable('another refresh of this sign-in is under way');
         await sleep(Math.min(Math.max(start.retryAfterMs, 10), pollMs));
