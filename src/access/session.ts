@@ -19,6 +19,7 @@ export interface Principal {
 export type Registration =
   | { readonly by: 'environment'; readonly variables: readonly string[] }
   | { readonly by: 'page'; readonly url: string }
+  | { readonly by: 'administrator' }
   | { readonly by: 'nobody' };
 
 /** The port through which the layers and the account tools reach who the caller is and what credential is used for them. */
@@ -29,4 +30,6 @@ export interface Session {
   readonly scopes?: readonly string[];
   /** The caller's own Kestra credential, or none. */
   credential(): Promise<KestraCredential | undefined>;
+  /** Stores one for the caller after Kestra has accepted it; absent where nobody stores any. @throws PublicError why nothing was stored */
+  register?(credential: KestraCredential): Promise<void>;
 }

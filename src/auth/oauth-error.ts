@@ -98,7 +98,11 @@ export const sendOAuthError = (response: Response, error: OAuthError): void => {
 
 /** Answers errors of the endpoints that people see with a page of our own and no redirect (RFC 9700 §4.11.2). */
 export const answerErrorsAsPage =
-  (log: Log, issuer: string, { title: refused = 'This sign-in cannot go on', link }: Partial<Pick<ErrorPage, 'title' | 'link'>> = {}): ErrorRequestHandler =>
+  (
+    log: Log,
+    issuer: string,
+    { title: refused = 'This sign-in cannot go on', link }: Partial<Pick<ErrorPage, 'title' | 'link'>> = {},
+  ): ErrorRequestHandler =>
   (thrown, request, response, next) => {
     if (response.headersSent) return next(thrown);
     const error = asOAuthError(thrown);

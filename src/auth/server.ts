@@ -1,6 +1,8 @@
 import { Router } from 'express';
 import type { Config } from '../config.ts';
 import { PublicError } from '../errors.ts';
+import { account } from './account/account.ts';
+import type { AccountPorts } from './account/ports.ts';
 import type { RedirectPolicy } from './clients/redirect-uri.ts';
 import { authorize } from './endpoints/authorize.ts';
 import { callback } from './endpoints/callback.ts';
@@ -14,10 +16,11 @@ import { signInsUnderWay } from './under-way.ts';
 
 export interface AuthorizationServerParts
   extends Pick<EndpointDeps, 'store' | 'keyring' | 'oidc' | 'clients' | 'limits' | 'rights' | 'log' | 'clock'> {
-  readonly config: Pick<Config, 'http' | 'oidc' | 'lifetimes' | 'defaultScopes'>;
+  readonly config: Pick<Config, 'http' | 'oidc' | 'lifetimes' | 'defaultScopes'> & { readonly store: Pick<Config['store'], 'instance'> };
   readonly redirectPolicy: RedirectPolicy;
   /** Are there clients with secrets? */
   readonly confidentialClients: boolean;
+  readonly account: AccountPorts;
 }
 
 /** What everything else is named after: our public URL. */
@@ -32,16 +35,23 @@ export const defaultScopesOf = ({ defaultScopes }: Pick<Config, 'defaultScopes'>
 };
 
 /**
- * The OAuth 2.1 authorization server: metadata, registration, authorization, callback, tokens and revocation.
+ * The OAuth 2.1 authorization server: metadata, registration, authorization, callback, tokens, revocation, and the account page.
  * @throws PublicError `misconfigured`
  */
-export const authorizationServer = ({ config, redirectPolicy, confidentialClients, ...parts }: AuthorizationServerParts): Router => {
+export const authorizationServer = ({
+  config,
+  redirectPolicy,
+  confidentialClients,
+  account: ports,
+  ...parts
+}: AuthorizationServerParts): Router => {
   const { http, lifetimes } = config;
   const deps: EndpointDeps = {
     ...parts,
     issuer: http.publicUrl,
     resource: resourceOf(config),
     callbackUrl: callbackUrl(config),
+    instance: config.store.instance,
     lifetimes,
     defaultScopes: defaultScopesOf(config),
     underWay: signInsUnderWay(),
@@ -49,7 +59,7 @@ export const authorizationServer = ({ config, redirectPolicy, confidentialClient
   const router = Router({ caseSensitive: true, strict: true });
   router.use(metadata({ ...deps, registration: http.registration, metadataDocuments: http.metadataDocuments.on, confidentialClients }));
   if (http.registration) router.use(registration({ ...deps, policy: redirectPolicy }));
-  router.use(authorize(deps), callback(deps), token(deps), revoke(deps));
+  router.use(authorize(deps), callback(deps), token(deps), revoke(deps), account(deps, ports));
   return router;
 };
 
@@ -58,7 +68,14 @@ const ownPaths = ['/', '/mcp', '/authorize', '/token', '/register', '/revoke', '
 const callbackUrl = ({ http, oidc }: Pick<Config, 'http' | 'oidc'>): string => {
   const url = oidc?.redirectUri ?? `${http.publicUrl}/oauth/callback`;
   const { origin, pathname, search, hash } = new URL(url);
-  if (origin !== new URL(http.publicUrl).origin || search || hash || ownPaths.includes(pathname) || !/^[\w/.-]+$/.test(pathname)) {
+  if (
+    origin !== new URL(http.publicUrl).origin ||
+    search ||
+    hash ||
+    ownPaths.includes(pathname) ||
+    /^\/account(\/|$)/.test(pathname) ||
+    !/^[\w/.-]+$/.test(pathname)
+  ) {
     throw new PublicError('misconfigured', `OIDC_REDIRECT_URI: use a path of its own below KESTRA_MCP_PUBLIC_URL (${http.publicUrl})`);
   }
   return url;

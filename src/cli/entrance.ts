@@ -2,8 +2,12 @@ import { type RequestHandler, Router } from 'express';
 import { roleGrant } from '../access/grant.ts';
 import { noPolicy } from '../access/policy.ts';
 import { openPolicyFile, type PolicyFile } from '../access/policy-file.ts';
+import type { Registration } from '../access/session.ts';
+import { accountLinks } from '../auth/account/links.ts';
+import { createRegistrar } from '../auth/account/registrar.ts';
 import { type Bearer, bearer, bearerChallenge } from '../auth/bearer.ts';
 import { clientsFrom } from '../auth/clients/from-config.ts';
+import type { Clock } from '../auth/clock.ts';
 import { metadata } from '../auth/endpoints/metadata.ts';
 import { externalBearer } from '../auth/external.ts';
 import { createLimits } from '../auth/limits.ts';
@@ -11,13 +15,17 @@ import { createIdentityProvider } from '../auth/oidc.ts';
 import { createRights } from '../auth/rights.ts';
 import { scopes } from '../auth/scopes.ts';
 import { authorizationServer, defaultScopesOf, resourceOf } from '../auth/server.ts';
-import type { Config } from '../config.ts';
+import { createVault } from '../auth/vault.ts';
+import type { Config, KestraCredential } from '../config.ts';
 import { PublicError } from '../errors.ts';
+import type { Kestra } from '../kestra/client.ts';
 import type { Log } from '../log.ts';
 import { isLoopbackHost } from '../public-url.ts';
 import type { Probe } from '../server/health.ts';
+import type { UserKey } from '../store/records.ts';
 import type { Keyring } from '../store/seal.ts';
 import type { Store } from '../store/store.ts';
+import { kestraAtHand, toolNeeds } from './account-ports.ts';
 
 /** How callers come in. */
 export interface Entrance {
@@ -25,11 +33,24 @@ export interface Entrance {
   /** The endpoints that signing in needs. */
   readonly router?: RequestHandler;
   readonly probes: Readonly<Record<string, Probe>>;
+  /** Absent: one Kestra credential serves everybody. */
+  readonly credentials?: Credentials;
   close(): void;
 }
 
+/** Each caller's own Kestra credential. */
+export interface Credentials {
+  of(user: UserKey): Promise<KestraCredential | undefined>;
+  /** Where the user gets one in here. */
+  registration(user: UserKey): Registration;
+  register(user: UserKey, credential: KestraCredential): Promise<void>;
+}
+
 /** By KESTRA_MCP_AUTH. @throws PublicError `misconfigured` */
-export const openEntrance = (config: Config, store: Store, keyring: Keyring, log: Log): Entrance => {
+export const openEntrance = (
+  config: Config,
+  { store, keyring, kestra, log, clock }: { store: Store; keyring: Keyring; kestra: Kestra; log: Log; clock: Clock },
+): Entrance => {
   const { oidc } = config;
   if (!oidc) {
     throw new PublicError(
@@ -39,10 +60,22 @@ export const openEntrance = (config: Config, store: Store, keyring: Keyring, log
   }
   const policy = config.policy === undefined ? undefined : openPolicyFile(config.policy, log);
   const rights = createRights(policy ?? noPolicy, oidc);
-  const provider = createIdentityProvider({ config: oidc, log });
+  const provider = createIdentityProvider({ config: oidc, log, clock });
+  const limits = createLimits({ clock });
+  const vault = createVault(store, config.store.instance);
+  const registrar = config.credentials === 'per-user' ? createRegistrar({ vault, kestra: kestraAtHand(kestra), store, limits }) : undefined;
+  const links = accountLinks(config.http.publicUrl, keyring);
   const defaultScopes = defaultScopesOf(config);
   const common = {
     probes: { identity_provider: () => provider.ready(), ...(policy && { policy: policyProbe(policy) }) },
+    ...(registrar && {
+      credentials: {
+        of: vault.get,
+        registration: (user: UserKey): Registration =>
+          config.auth === 'oauth' ? { by: 'page', url: links.urlFor(user) } : { by: 'administrator' },
+        register: (user: UserKey, credential: KestraCredential) => registrar.register(user, credential, {}),
+      },
+    }),
     close: () => policy?.close(),
   };
   const names = { issuer: config.http.publicUrl, resource: resourceOf(config), defaultScopes };
@@ -54,14 +87,24 @@ export const openEntrance = (config: Config, store: Store, keyring: Keyring, log
       metadataDocuments: false,
       confidentialClients: false,
     });
-    return { ...common, bearer: externalBearer({ config, provider, rights, store, defaultScopes, clock: Date.now }), router: documents };
+    return { ...common, bearer: externalBearer({ config, provider, rights, store, defaultScopes, clock }), router: documents };
   }
-  const limits = createLimits();
-  const clients = clientsFrom({ http: config.http, store, limits, log });
+  const clients = clientsFrom({ http: config.http, store, limits, log, clock });
   return {
     ...common,
     bearer: bearer({ ...names, store, rights }),
-    router: authorizationServer({ config, store, keyring, oidc: provider, limits, rights, log, clock: Date.now, ...clients }),
+    router: authorizationServer({
+      config,
+      store,
+      keyring,
+      oidc: provider,
+      limits,
+      rights,
+      log,
+      clock,
+      account: { registrar, tools: toolNeeds },
+      ...clients,
+    }),
   };
 };
 

@@ -1,8 +1,8 @@
 import { allowed } from '../access/grant.ts';
 import type { Session } from '../access/session.ts';
 import type { Caller } from '../auth/bearer.ts';
+import type { Clock } from '../auth/clock.ts';
 import { resourceOf } from '../auth/server.ts';
-import { createVault } from '../auth/vault.ts';
 import type { Config } from '../config.ts';
 import { PublicError } from '../errors.ts';
 import { connectKestra } from '../kestra/client.ts';
@@ -10,13 +10,13 @@ import type { Log } from '../log.ts';
 import { createHttpApp } from '../server/http.ts';
 import { createMcpServer } from '../server/mcp.ts';
 import { scopeChallenge, scopeFor } from '../server/scope-challenge.ts';
-import { serve, stopOnSignals } from '../server/serve.ts';
+import { type Running, serve, stopOnSignals } from '../server/serve.ts';
 import { createToolHandler } from '../server/tool-handler.ts';
 import { openStore } from '../store/open.ts';
 import { parseKeyring } from '../store/seal.ts';
 import type { Store } from '../store/store.ts';
 import { tools } from '../tools/catalog.ts';
-import { openDoor, openEntrance } from './entrance.ts';
+import { type Entrance, openDoor, openEntrance } from './entrance.ts';
 
 /** Answers that may be asked for again are erased by the sweep, so it comes often. */
 const sweepEveryMs = 10_000;
@@ -24,6 +24,14 @@ const sweepRows = 500;
 
 /** Serves a team over HTTP until a signal comes. @throws PublicError `misconfigured` for what is missing or can't be */
 export const serveHttp = async (config: Config, log: Log): Promise<void> => {
+  const running = await startHttp(config, log);
+  await new Promise<void>((resolve, reject) =>
+    stopOnSignals(running, log, (code) => (code === 0 ? resolve() : reject(new Error('stopping failed')))),
+  );
+};
+
+/** The whole server, listening. @param clock for tests that move the time. @throws as `serveHttp` */
+export const startHttp = async (config: Config, log: Log, clock: Clock = Date.now): Promise<Running> => {
   if (config.credentials === 'shared' && !config.credential) {
     throw new PublicError(
       'misconfigured',
@@ -31,11 +39,12 @@ export const serveHttp = async (config: Config, log: Log): Promise<void> => {
     );
   }
   const keyring = config.auth === 'none' ? undefined : parseKeyring(config.store.keys);
-  const store = keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes }));
-  const entrance = store && keyring ? openEntrance(config, store, keyring, log) : openDoor(config);
+  const store = keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock }));
   const kestra = connectKestra(config.kestra, log);
+  const entrance = store && keyring ? openEntrance(config, { store, keyring, kestra, log, clock }) : openDoor(config);
   const handle = createToolHandler(kestra, tools, config.limits, log);
-  const sessionOf = sessions(config, store);
+  const sessionOf = sessions(config, entrance);
+  const stateKeys = keyring?.derive('request state');
   const stopping = new AbortController();
   const permissionsOf = (name: string) => tools.find((tool) => tool.name === name)?.permissions ?? [];
 
@@ -45,7 +54,7 @@ export const serveHttp = async (config: Config, log: Log): Promise<void> => {
     authorization: entrance.router,
     mcp: {
       authenticate: entrance.bearer.authenticate,
-      createServer: ({ caller, stopping }) => createMcpServer({ kestra, catalog: tools, handle }, sessionOf(caller), stopping),
+      createServer: ({ caller, stopping }) => createMcpServer({ kestra, catalog: tools, handle, stateKeys }, sessionOf(caller), stopping),
       scopeChallenge: scopeChallenge<Caller>({
         needed: ({ name }) => scopeFor(permissionsOf(name)),
         permitted: ({ principal }, { name }) => allowed(principal.grants, permissionsOf(name)),
@@ -73,9 +82,7 @@ export const serveHttp = async (config: Config, log: Log): Promise<void> => {
     },
   });
   log.info({ url: config.http.publicUrl, mcp: resourceOf(config) }, 'serving');
-  await new Promise<void>((resolve, reject) =>
-    stopOnSignals(running, log, (code) => (code === 0 ? resolve() : reject(new Error('stopping failed')))),
-  );
+  return running;
 };
 
 const keepSwept = (store: Store, log: Log): NodeJS.Timeout => {
@@ -88,16 +95,16 @@ const keepSwept = (store: Store, log: Log): NodeJS.Timeout => {
 };
 
 /** Each caller acts in Kestra with the credential that they registered, or everybody with the service's own. */
-const sessions = (config: Config, store: Store | undefined): ((caller: Caller) => Session) => {
-  if (config.credentials === 'shared' || !store) {
+const sessions = (config: Config, { credentials }: Entrance): ((caller: Caller) => Session) => {
+  if (!credentials) {
     return ({ principal, scopes }) => ({ principal, scopes, registration: { by: 'nobody' }, credential: async () => config.credential });
   }
-  const vault = createVault(store, config.store.instance);
   return ({ principal, scopes, user }) => ({
     principal,
     scopes,
-    registration: { by: 'page', url: `${config.http.publicUrl}/account` },
-    credential: () => vault.get(user),
+    registration: credentials.registration(user),
+    credential: () => credentials.of(user),
+    register: (credential) => credentials.register(user, credential),
   });
 };
 

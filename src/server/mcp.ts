@@ -9,6 +9,7 @@ import { asStructure, asText } from '../tools/answer.ts';
 import { type Effect, isEnterprise, type Tool } from '../tools/tool.ts';
 import { version } from '../version.ts';
 import { instructions } from './instructions.ts';
+import { pageOpener } from './open-page.ts';
 import type { Handler } from './pipeline.ts';
 
 /** How long tools/list waits to learn which edition Kestra is. Then it lists what every edition has. */
@@ -18,16 +19,28 @@ export interface McpParts {
   readonly kestra: Kestra;
   readonly catalog: readonly Tool[];
   readonly handle: Handler;
+  /** What signs the state that clients bring back; without any they are asked nothing. The first signs, all verify. */
+  readonly stateKeys?: readonly Uint8Array[];
 }
 
 /**
  * The MCP server of one caller: the same for both protocol eras and every transport.
  * @param stopping aborted when the program has been told to stop: what waits then answers with what it has
  */
-export const createMcpServer = ({ kestra, catalog, handle }: McpParts, session: Session, stopping?: AbortSignal): Server => {
+export const createMcpServer = (
+  { kestra, catalog, handle, stateKeys = [] }: McpParts,
+  session: Session,
+  stopping?: AbortSignal,
+): Server => {
+  const opener = pageOpener(stateKeys, session.principal.key);
   const server = new Server(
     { name: 'kestra-mcp', title: 'Kestra', version },
-    { capabilities: { tools: {} }, instructions, cacheHints: { 'tools/list': { ttlMs: 60_000, cacheScope: 'private' } } },
+    {
+      capabilities: { tools: {} },
+      instructions,
+      cacheHints: { 'tools/list': { ttlMs: 60_000, cacheScope: 'private' } },
+      requestState: { verify: opener.verify },
+    },
   );
 
   server.setRequestHandler('tools/list', async () => {
@@ -56,6 +69,8 @@ export const createMcpServer = ({ kestra, catalog, handle }: McpParts, session: 
           },
         }),
       });
+      const asked = await opener.ask(tool.name, answer.page, context);
+      if (asked) return asked;
       return {
         content: [{ type: 'text', text: asText(answer) }],
         structuredContent: asStructure(answer),

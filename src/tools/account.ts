@@ -60,7 +60,10 @@ const credentialState = async (
   instance: Instance | PublicError,
   registration: Registration,
 ): Promise<string> => {
-  if (!(await context.session.credential())) return `none: ${registrationText(registration)}`;
+  const own = await context.session.credential().catch((thrown: unknown) => asPublicError(thrown));
+  if (own instanceof PublicError)
+    return own.code === 'no_credential' ? `can not be opened any more: ${registrationText(registration)}` : own.message;
+  if (!own) return `none: ${registrationText(registration)}`;
   const outcome = instance instanceof PublicError ? instance : await verdict(context, instance);
   if (outcome === 'accepted') return 'accepted by Kestra';
   return outcome.code === 'kestra_unauthorized'
@@ -93,6 +96,8 @@ const registrationText = (registration: Registration): string => {
       return `set ${registration.variables.join(', or ')} in the settings of this MCP server and restart it`;
     case 'page':
       return `register one at ${registration.url}`;
+    case 'administrator':
+      return 'an administrator of this server must add yours';
     case 'nobody':
       return "an administrator must set the service's own";
   }
@@ -101,17 +106,36 @@ const registrationText = (registration: Registration): string => {
 export const registerKestraToken = recipe({
   name: 'register_kestra_token',
   title: 'Register Kestra token',
-  description: 'Says where to register your Kestra API token. Never ask for it in the chat.',
+  description: 'Says where to register your Kestra API token; opens the page where the client can. Never ask for the token in the chat.',
   permissions: [],
   effect: 'session',
   input: z.strictObject({ token: z.string().min(1).max(10_000).optional().describe('leave out: what is typed here reaches the model') }),
   uses: [],
-  run: async ({ token }, { session: { registration } }) =>
-    answer({
-      done: 'nothing was stored',
-      how: `To use a Kestra credential, ${registrationText(registration)}.`,
-      ...(token !== undefined && {
-        warning: 'The token that you gave has been in this conversation: revoke it in Kestra and make a new one.',
+  run: async ({ token }, { session }) => {
+    const { registration } = session;
+    if (token !== undefined && session.register) {
+      await session.register({ kind: 'token', token });
+      return answer({
+        done: 'Kestra has accepted the token, and it is stored for you',
+        warning: `It went through this conversation, where others may read it. Make a new one in Kestra, revoke this one, and ${registrationText(registration)}.`,
+      });
+    }
+    const has = await session.credential().then(Boolean, () => false);
+    return {
+      ...answer({
+        done: 'nothing was stored',
+        registered: has ? 'a Kestra credential of yours is stored' : 'none yet',
+        how: `To ${has ? 'replace it' : 'use Kestra'}, ${registrationText(registration)}.`,
+        ...(token !== undefined && {
+          warning: 'The token that you gave has been in this conversation: revoke it in Kestra and make a new one.',
+        }),
       }),
-    }),
+      ...(registration.by === 'page' && {
+        page: {
+          url: registration.url,
+          message: 'Register your Kestra credential on this page of the Kestra MCP server. Never type it into a chat.',
+        },
+      }),
+    };
+  },
 });

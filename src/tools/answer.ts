@@ -13,6 +13,8 @@ export interface Block {
 export interface Answer {
   readonly facts: Readonly<Record<string, unknown>>;
   readonly blocks?: readonly Block[];
+  /** A page that the user should open. The facts name it too: only some clients can be asked to open one. */
+  readonly page?: { readonly url: string; readonly message: string };
 }
 
 export const answer = (facts: Readonly<Record<string, unknown>>, ...blocks: readonly Block[]): Answer => ({ facts, blocks });

@@ -157,6 +157,7 @@ export class Harness {
       ...known,
       limits,
       rights,
+      account: { tools: () => [] },
       log,
       clock: this.clock.now,
     });

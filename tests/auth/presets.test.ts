@@ -28,19 +28,19 @@ describe('presets', () => {
   });
 
   it.each(['entra', 'okta', 'auth0', 'keycloak'])('%s gets offline_access, unless that is switched off', (OIDC_PRESET) => {
-    expect(askFor(oidc({ OIDC_PRESET })).scope).toBe('openid profile email offline_access');
-    expect(askFor(oidc({ OIDC_PRESET, OIDC_OFFLINE_ACCESS: 'false' })).scope).toBe('openid profile email');
+    expect(askFor(oidc({ OIDC_PRESET })).client.scope).toBe('openid profile email offline_access');
+    expect(askFor(oidc({ OIDC_PRESET, OIDC_OFFLINE_ACCESS: 'false' })).client.scope).toBe('openid profile email');
   });
 
   it('Google gets its own parameters and no offline_access', () => {
-    expect(askFor(oidc({ OIDC_PRESET: 'google', OIDC_HOSTED_DOMAINS: 'example.com' }))).toEqual({
+    expect(askFor(oidc({ OIDC_PRESET: 'google', OIDC_HOSTED_DOMAINS: 'example.com' })).client).toEqual({
       scope: 'openid profile email',
       parameters: { access_type: 'offline', prompt: 'consent', hd: 'example.com' },
     });
   });
 
   it('any other gets what OIDC_SCOPES and OIDC_AUTHORIZATION_PARAMETERS say, and openid in any case', () => {
-    expect(askFor(oidc({ OIDC_SCOPES: 'email groups', OIDC_AUTHORIZATION_PARAMETERS: 'prompt=login&acr_values=mfa' }))).toEqual({
+    expect(askFor(oidc({ OIDC_SCOPES: 'email groups', OIDC_AUTHORIZATION_PARAMETERS: 'prompt=login&acr_values=mfa' })).client).toEqual({
       scope: 'openid email groups',
       parameters: { prompt: 'login', acr_values: 'mfa' },
     });

@@ -82,7 +82,9 @@ export const account = (deps: EndpointDeps, ports: AccountPorts): Router => {
   };
 
   /** A form of the page: sent by it, in this very session. */
-  const form = (act: (visit: Visit, fields: Parameters, request: Request, response: Response) => Promise<Done | undefined>): RequestHandler[] => [
+  const form = (
+    act: (visit: Visit, fields: Parameters, request: Request, response: Response) => Promise<Done | undefined>,
+  ): RequestHandler[] => [
     readForm,
     async (request, response) => {
       sentByOurPage(issuer, request);
@@ -167,12 +169,16 @@ export const account = (deps: EndpointDeps, ports: AccountPorts): Router => {
   );
   router.all(['/account', '/account/signed-out'], onlyMethods('GET, HEAD'));
   router.all('/account/*path', onlyMethods('POST'));
-  router.use('/account', answerErrorsAsPage(log, issuer, { title: 'This cannot be done', link: { href: '/account', label: 'To your account' } }));
+  router.use(
+    '/account',
+    answerErrorsAsPage(log, issuer, { title: 'This cannot be done', link: { href: '/account', label: 'To your account' } }),
+  );
   return router;
 };
 
 const mustBeFresh = (visit: Visit): void => {
-  if (!visit.fresh) throw new PublicError('forbidden', 'You signed in too long ago for this. Nothing has changed: sign in once more, then do it again.');
+  if (!visit.fresh)
+    throw new PublicError('forbidden', 'You signed in too long ago for this. Nothing has changed: sign in once more, then do it again.');
 };
 
 /** @throws PublicError `invalid_input` if something is missing */

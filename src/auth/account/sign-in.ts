@@ -21,12 +21,19 @@ export const accountSignIn = (deps: EndpointDeps) => {
   const { issuer, store, underWay, log, clock } = deps;
   const sessions = accountSessions({ store, jar: cookieJar(issuer) });
 
-  return async (request: Request, response: Response, signInId: string, asked: AccountRequest, said: () => Promise<SignIn>): Promise<void> => {
+  return async (
+    request: Request,
+    response: Response,
+    signInId: string,
+    asked: AccountRequest,
+    said: () => Promise<SignIn>,
+  ): Promise<void> => {
     const finish = async (): Promise<string> => {
       const { claims, idToken, provedAt } = await said();
       const user = userKeyOf(claims);
       const { expectedUser, again } = asked;
-      if (expectedUser && (expectedUser.issuer !== user.issuer || expectedUser.subject !== user.subject)) throw new SignInEnded(somebodyElse);
+      if (expectedUser && (expectedUser.issuer !== user.issuer || expectedUser.subject !== user.subject))
+        throw new SignInEnded(somebodyElse);
       if (again && provedAt !== undefined && provedAt < clock() - freshMs - toleranceMs) throw new SignInEnded(notAsked);
       const { session, cookie } = sessions.begin();
       const started = await store.startAccountSession(

@@ -7,7 +7,11 @@ import { type Html, html } from './html.ts';
 import { ago } from './time.ts';
 
 /** The applications that somebody let in, and the way to let them out. */
-export const applicationsCard = ({ applications, csrf, now }: AccountView): Html => html`<section class="card" aria-labelledby="applications">
+export const applicationsCard = ({
+  applications,
+  csrf,
+  now,
+}: AccountView): Html => html`<section class="card" aria-labelledby="applications">
 <h2 id="applications">Connected applications</h2>
 ${
   applications.length === 0

@@ -47,17 +47,25 @@ const change = (page: AccountPage): Html => {
 <details><summary>User name and password (Kestra open source)</summary>${passwordForm(page.csrf, kestra)}</details>`;
 };
 
-const signInAgain = ({ again }: AccountPage): Html => html`<form class="again" method="post" action="/account/sign-in">${again && doorFields(again)}
+const signInAgain = ({
+  again,
+}: AccountPage): Html => html`<form class="again" method="post" action="/account/sign-in">${again && doorFields(again)}
 <p class="soft">You signed in more than five minutes ago. Sign in once more, so that nobody else does this on a screen that you left open.</p>
 <button class="button main" type="submit">Sign in again to change it</button></form>`;
 
-const tokenForm = (csrf: string, { uiUrl }: AboutKestra): Html => html`<form class="fields" method="post" action="/account/credential" autocomplete="off">${hidden(csrf)}<input type="hidden" name="kind" value="token">
+const tokenForm = (
+  csrf: string,
+  { uiUrl }: AboutKestra,
+): Html => html`<form class="fields" method="post" action="/account/credential" autocomplete="off">${hidden(csrf)}<input type="hidden" name="kind" value="token">
 <label for="token">API token</label>
 <input id="token" name="token" type="password" required maxlength="4096" aria-describedby="token-hint" ${quiet}>
 <p class="soft small" id="token-hint">Make one in ${kestraName(uiUrl)}, under the API tokens of your own user there.</p>
 <button class="button main" type="submit">Check and store</button></form>`;
 
-const passwordForm = (csrf: string, { uiUrl }: AboutKestra): Html => html`<form class="fields" method="post" action="/account/credential" autocomplete="off">${hidden(csrf)}<input type="hidden" name="kind" value="password">
+const passwordForm = (
+  csrf: string,
+  { uiUrl }: AboutKestra,
+): Html => html`<form class="fields" method="post" action="/account/credential" autocomplete="off">${hidden(csrf)}<input type="hidden" name="kind" value="password">
 <label for="username">User name</label>
 <input id="username" name="username" type="text" required maxlength="512" inputmode="email" ${quiet}>
 <label for="password">Password</label>

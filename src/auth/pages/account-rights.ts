@@ -4,7 +4,13 @@ import { visible } from '../display.ts';
 import { type Html, html } from './html.ts';
 
 /** What somebody may do and not do, and where it comes from. */
-export const rightsCard = ({ roles, notes, tools, claims, person }: AccountView): Html => html`<section class="card" aria-labelledby="rights">
+export const rightsCard = ({
+  roles,
+  notes,
+  tools,
+  claims,
+  person,
+}: AccountView): Html => html`<section class="card" aria-labelledby="rights">
 <h2 id="rights">What you may do</h2>
 ${
   roles.length === 0
