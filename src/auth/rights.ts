@@ -37,15 +37,14 @@ export const createRights = (policy: Policy, oidc: Pick<OidcConfig, 'tenants' | 
   };
 };
 
-/** An e-mail counts only if the provider verified it and only people of known tenants or domains can sign in: anybody may own the same one elsewhere. */
+/** An e-mail counts only if the provider verified it, and like a domain only if people of known tenants or domains alone can sign in: anybody may own the same one elsewhere. */
 const personOf = (claims: Claims, pinned: boolean): Person => {
-  const email = pinned && claims.emailVerified ? claims.email : undefined;
+  const email = claims.emailVerified ? claims.email : undefined;
   return {
     sub: claims.subject,
     roles: claims.roles.values,
     groups: claims.groups.values,
-    email,
-    domain: claims.hostedDomain ?? email?.slice(email.lastIndexOf('@') + 1),
+    ...(pinned && { email, domain: claims.hostedDomain ?? email?.slice(email.lastIndexOf('@') + 1) }),
   };
 };
 

@@ -1,4 +1,3 @@
-import { allowed } from '../access/grant.ts';
 import type { Session } from '../access/session.ts';
 import type { Caller } from '../auth/bearer.ts';
 import type { Clock } from '../auth/clock.ts';
@@ -16,6 +15,7 @@ import { openStore } from '../store/open.ts';
 import { parseKeyring } from '../store/seal.ts';
 import type { Store } from '../store/store.ts';
 import { tools } from '../tools/catalog.ts';
+import { isFor } from '../tools/tool.ts';
 import { type Entrance, openDoor, openEntrance } from './entrance.ts';
 
 /** Answers that may be asked for again are erased by the sweep, so it comes often. */
@@ -46,7 +46,7 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
   const sessionOf = sessions(config, entrance);
   const stateKeys = keyring?.derive('request state');
   const stopping = new AbortController();
-  const permissionsOf = (name: string) => tools.find((tool) => tool.name === name)?.permissions ?? [];
+  const toolOf = (name: string) => tools.find((tool) => tool.name === name);
 
   const { app, mcp } = createHttpApp<Caller>({
     config: config.http,
@@ -56,8 +56,11 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
       authenticate: entrance.bearer.authenticate,
       createServer: ({ caller, stopping }) => createMcpServer({ kestra, catalog: tools, handle, stateKeys }, sessionOf(caller), stopping),
       scopeChallenge: scopeChallenge<Caller>({
-        needed: ({ name }) => scopeFor(permissionsOf(name)),
-        permitted: ({ principal }, { name }) => allowed(principal.grants, permissionsOf(name)),
+        needed: ({ name }) => scopeFor(toolOf(name)?.permissions ?? []),
+        permitted: ({ principal }, { name }) => {
+          const tool = toolOf(name);
+          return tool !== undefined && isFor(tool, principal.grants);
+        },
         challenge: entrance.bearer.challenge,
       }),
       waits: ({ name, arguments: args }) => waits(name, args),

@@ -1,12 +1,11 @@
 import { CLIENT_INFO_META_KEY, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import { allowed } from '../access/grant.ts';
 import type { Session } from '../access/session.ts';
 import { PublicError } from '../errors.ts';
 import type { Kestra } from '../kestra/client.ts';
 import type { Instance } from '../kestra/instance.ts';
 import { asStructure, asText } from '../tools/answer.ts';
-import { type Effect, isEnterprise, type Tool } from '../tools/tool.ts';
+import { type Effect, isEnterprise, isFor, type Tool } from '../tools/tool.ts';
 import { version } from '../version.ts';
 import { instructions } from './instructions.ts';
 import { pageOpener } from './open-page.ts';
@@ -102,7 +101,7 @@ const editionOf = async (kestra: Kestra, session: Session): Promise<Instance['ed
 };
 
 const listed = (tool: Tool, session: Session, edition: Instance['edition']): boolean =>
-  allowed(session.principal.grants, tool.permissions) &&
+  isFor(tool, session.principal.grants) &&
   (edition === 'EE' || !isEnterprise(tool)) &&
   (tool.name !== 'register_kestra_token' || session.registration.by !== 'nobody');
 

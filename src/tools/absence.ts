@@ -1,5 +1,5 @@
 import { KestraError } from '../kestra/failure.ts';
-import type { Invoke } from '../kestra/operation.ts';
+import type { Context } from './tool.ts';
 
 /** The value, or undefined if Kestra has nothing by that name. */
 export const ifFound = <T>(call: Promise<T>): Promise<T | undefined> =>
@@ -9,18 +9,24 @@ export const ifFound = <T>(call: Promise<T>): Promise<T | undefined> =>
   });
 
 /** Why a namespace shows nothing: for the reader of an empty list. */
-export const namespaceNote = async (invoke: Invoke<'searchFlows'>, namespace: string): Promise<string> => {
+export const namespaceNote = async (
+  { invoke, may }: Pick<Context<'searchFlows'>, 'invoke' | 'may'>,
+  namespace: string,
+): Promise<string> => {
+  if (!may('kestra.flow.read', namespace)) return `Your roles do not let you see which flows there are in ${namespace}.`;
   const { total } = await invoke('searchFlows', { query: { page: 1, size: 1, filters: { namespace: { PREFIX: namespace } } } });
   if (total === 0) return `There is no flow in ${namespace} or below it: check the name with search_namespaces.`;
   return `${namespace} and what is below it hold ${total} ${total === 1 ? 'flow' : 'flows'}: list_flows shows them (children: true for all).`;
 };
 
-/** Why a flow shows nothing. */
+/** Why a flow shows nothing. Undefined: it exists. */
 export const flowNote = async (
-  invoke: Invoke<'getFlow' | 'searchFlows'>,
+  context: Pick<Context<'getFlow' | 'searchFlows'>, 'invoke' | 'may'>,
   namespace: string,
   flowId: string,
-): Promise<string | undefined> =>
-  (await ifFound(invoke('getFlow', { path: { namespace, id: flowId } }))) === undefined
-    ? `There is no flow ${flowId} in ${namespace}. ${await namespaceNote(invoke, namespace)}`
-    : undefined;
+): Promise<string | undefined> => {
+  if (!context.may('kestra.flow.read', namespace))
+    return `Your roles do not let you look whether there is a flow ${flowId} in ${namespace}.`;
+  if (await ifFound(context.invoke('getFlow', { path: { namespace, id: flowId } }))) return undefined;
+  return `There is no flow ${flowId} in ${namespace}. ${await namespaceNote(context, namespace)}`;
+};

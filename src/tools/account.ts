@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { allowed, type reach } from '../access/grant.ts';
+import { allowed, type Grant } from '../access/grant.ts';
 import type { Registration } from '../access/session.ts';
 import { asPublicError, PublicError } from '../errors.ts';
 import type { Instance } from '../kestra/instance.ts';
 import type { Invoke } from '../kestra/operation.ts';
 import { answer } from './answer.ts';
-import { type Context, isEnterprise, recipe, type Tool } from './tool.ts';
+import { type Context, isEnterprise, isFor, reachOf, recipe, type Tool } from './tool.ts';
 
 type CheckUses = 'getCurrentUser' | 'searchFlows';
 
@@ -78,16 +78,32 @@ const tools = ({ catalog, session: { principal } }: Context, edition: Instance['
   const absent = catalog.filter((tool) => edition === 'OSS' && isEnterprise(tool));
   const present = catalog.filter((tool) => !absent.includes(tool));
   const names = (list: readonly Tool[]) => list.map(({ name }) => name);
-  const others = present.filter((tool) => !allowed(principal.grants, tool.permissions));
+  const usable = present.filter((tool) => isFor(tool, principal.grants));
+  const others = present.filter((tool) => !usable.includes(tool));
   return {
-    allowed: names(present.filter((tool) => !others.includes(tool))),
+    allowed: names(usable),
+    ...onlyIn(usable, principal.grants),
     ...(others.length > 0 && { not_allowed: Object.fromEntries(others.map((tool) => [tool.name, missing(tool, principal.grants)])) }),
     ...(absent.length > 0 && { only_in_kestra_enterprise: names(absent) }),
   };
 };
 
-const missing = ({ permissions }: Tool, grants: Parameters<typeof reach>[0]): string =>
-  `needs ${permissions.filter((permission) => !allowed(grants, [permission])).join(', ') || 'its permissions in one namespace'}`;
+/** The tools that are allowed in some namespaces (and below them), by those. */
+const onlyIn = (usable: readonly Tool[], grants: readonly Grant[]): { only_in?: Record<string, string[]> } => {
+  const found = new Map<string, string[]>();
+  for (const tool of usable) {
+    const where = reachOf(tool, grants);
+    if (where !== 'everywhere') found.set(where.join(', '), [...(found.get(where.join(', ')) ?? []), tool.name]);
+  }
+  return found.size > 0 ? { only_in: Object.fromEntries(found) } : {};
+};
+
+/** Why a tool is not for a caller, in words. */
+export const missing = ({ permissions, wide }: Tool, grants: readonly Grant[]): string => {
+  const lacking = permissions.filter((permission) => !allowed(grants, [permission]));
+  if (lacking.length > 0) return `needs ${lacking.join(', ')}`;
+  return wide ? 'shows things of every namespace, and your roles are for some' : 'needs its permissions in one namespace';
+};
 
 /** Where a Kestra credential is given, in words. */
 const registrationText = (registration: Registration): string => {

@@ -45,6 +45,7 @@ export const getApp = recipe({
       .max(100)
       .regex(/^[A-Za-z0-9]+$/, 'is not an app uid: see list_apps'),
   }),
+  target: ({ uid }) => ({ appUid: uid }),
   uses: ['getApp'],
   run: async ({ uid }, { invoke }) => {
     const app = await ifFound(invoke('getApp', { path: { uid } }));

@@ -72,7 +72,7 @@ export const diagnose = async (context: Context<Uses>, execution: Execution, dep
       ...(logs ? [{ name: `logs${name}`, language: 'text', text: logs }] : []),
       ...(source ? [{ name: `failed_task_source${name}`, language: 'yaml', text: source }] : []),
       ...(change ? [{ name: `source_change_since_success${name}`, language: 'diff', text: change }] : []),
-      ...(children ?? []).flatMap(({ diagnosis }) => diagnosis?.blocks ?? []),
+      ...(children ?? []).flatMap(({ diagnosis }) => diagnosis.blocks),
     ],
   };
 };
@@ -93,7 +93,9 @@ const lastTrouble = async (context: Context<Uses>, { id }: Execution): Promise<s
   });
   const lines = trouble
     .slice(-mostLogLines)
-    .map(({ timestamp, level, taskId, message }) => `${timestamp} ${level} ${taskId ?? '-'} ${String(redact(message ?? '')).slice(0, 1000)}`);
+    .map(
+      ({ timestamp, level, taskId, message }) => `${timestamp} ${level} ${taskId ?? '-'} ${String(redact(message ?? '')).slice(0, 1000)}`,
+    );
   return lines.length > 0 ? lines.join('\n') : undefined;
 };
 
@@ -161,7 +163,7 @@ const failedSubflows = async (context: Context<Uses>, { id }: Execution, depth: 
 
 const subflow = async (context: Context<Uses>, { id, namespace, flowId, state }: Listed, depth: number) => {
   const about = { execution_id: id, namespace, flow_id: flowId, state: state.current };
-  if (!context.may('kestra.execution.read', namespace)) return { about, diagnosis: undefined };
+  context.authorize('kestra.execution.read', namespace);
   const diagnosis = await diagnose(context, await context.invoke('getExecution', { path: { executionId: id } }), depth + 1);
   return { about: { ...about, ...diagnosis.facts }, diagnosis };
 };

@@ -11,6 +11,7 @@ import { fullExecution } from './execution-view.ts';
 import { flowId, instant, namespace, refuse, timeoutSeconds, wait } from './fields.ts';
 import { waitFor, waitSeconds } from './follow.ts';
 import { type Declared, encodeInputs } from './inputs.ts';
+import { admitStored } from './stored-file.ts';
 import { type Context, recipe } from './tool.ts';
 
 const uses = [...diagnosisUses, 'searchFlows', 'createExecution', 'followExecution'] as const;
@@ -123,12 +124,14 @@ const startNew = async (input: Input, context: Context<Uses>, correlationId: str
   const { namespace, flow_id, revision, schedule_date } = input;
   const flow = await ifFound(context.invoke('getFlow', { path: { namespace, id: flow_id }, query: { revision } }));
   if (!flow) {
-    const note = await flowNote(context.invoke, namespace, flow_id);
+    const note = await flowNote(context, namespace, flow_id);
     throw new PublicError('not_found', `${note ?? `The flow has no revision ${revision}.`} Nothing was started.`);
   }
   if (flow.disabled)
     throw new PublicError('conflict', `The flow ${flow_id} is disabled; nothing was started. Save it with disabled: false to run it.`);
-  const body = encodeInputs((flow.inputs ?? []) as readonly Declared[], input.inputs ?? {});
+  const body = encodeInputs((flow.inputs ?? []) as readonly Declared[], input.inputs ?? {}, (address) =>
+    admitStored(address, namespace, context),
+  );
   const own = Object.entries(input.labels ?? {}).map(([key, value]) => `${key}:${value}`);
   try {
     const { id } = await context.invoke('createExecution', {

@@ -102,7 +102,7 @@ export const listExecutions = recipe({
     return answer({
       ...paged({ page, size }, total),
       executions: await Promise.all(results.map((execution) => briefExecution(context, execution))),
-      ...(total === 0 && page === 1 && { note: `${none} ${(await flowNote(context.invoke, namespace, flow_id)) ?? 'The flow exists.'}` }),
+      ...(total === 0 && page === 1 && { note: `${none} ${(await flowNote(context, namespace, flow_id)) ?? 'The flow exists.'}` }),
     });
   },
 });

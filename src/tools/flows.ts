@@ -26,7 +26,7 @@ export const listFlows = recipe({
     return answer({
       ...paged({ page, size }, total),
       flows: await Promise.all(results.map((flow) => briefFlow(context, flow))),
-      ...(total === 0 && page === 1 && { note: `${looked(namespace, children, query)} ${await namespaceNote(context.invoke, namespace)}` }),
+      ...(total === 0 && page === 1 && { note: `${looked(namespace, children, query)} ${await namespaceNote(context, namespace)}` }),
     });
   },
 });
@@ -61,7 +61,7 @@ export const getFlow = recipe({
   run: async ({ namespace, flow_id, revision }, context) => {
     const flow = await ifFound(context.invoke('getFlow', { path: { namespace, id: flow_id }, query: { source: true, revision } }));
     if (!flow) {
-      const note = await flowNote(context.invoke, namespace, flow_id);
+      const note = await flowNote(context, namespace, flow_id);
       throw new PublicError(
         'not_found',
         note ?? `The flow ${flow_id} in ${namespace} has no revision ${revision}: leave it out for the current one.`,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { refuse } from './fields.ts';
 import { redact } from './redact.ts';
+import { isStored } from './stored-file.ts';
 
 /** An input that a flow declares (Kestra's Input); a FORM holds others. */
 export interface Declared {
@@ -14,8 +15,6 @@ export interface Declared {
   readonly inputs?: unknown;
 }
 
-/** A file that Kestra keeps. Any other text would be taken for a path on Kestra's own machine, and that file be copied. */
-const stored = /^(kestra|nsfile):\/\//;
 const mostFileBytes = 1024 * 1024;
 const file = z.strictObject({ name: z.string().min(1).max(255), text: z.string().optional(), base64: z.base64().optional() });
 
@@ -29,9 +28,14 @@ export const flatten = (declared: readonly Declared[]): Declared[] =>
 
 /**
  * The parts of a multipart body: strings as they are, files as files, everything else as JSON, null left out.
- * @throws PublicError `invalid_input`, listing what is missing, unknown or of the wrong kind, with the types
+ * @param admit is asked before the address of a file that Kestra keeps goes along
+ * @throws PublicError `invalid_input`, listing what is missing, unknown or of the wrong kind, with the types; what `admit` throws
  */
-export const encodeInputs = (declared: readonly Declared[], given: Readonly<Record<string, unknown>>): Record<string, string | File> => {
+export const encodeInputs = (
+  declared: readonly Declared[],
+  given: Readonly<Record<string, unknown>>,
+  admit: (address: string) => void,
+): Record<string, string | File> => {
   const known = flatten(declared);
   const values = Object.entries(given).filter(([, value]) => value !== null && value !== undefined);
   const unknown = values.filter(([name]) => !known.some(({ id }) => id === name)).map(([name]) => name);
@@ -54,6 +58,7 @@ export const encodeInputs = (declared: readonly Declared[], given: Readonly<Reco
         known.find(({ id }) => id === name),
         name,
         value,
+        admit,
       ),
     ]),
   );
@@ -79,9 +84,13 @@ const defaultOf = ({ type, defaults }: Declared): string => {
   return typeof defaults === 'string' && type !== 'STRING' ? defaults : JSON.stringify(redact(defaults));
 };
 
-const encode = (input: Declared | undefined, name: string, value: unknown): string | File => {
+const encode = (input: Declared | undefined, name: string, value: unknown, admit: (address: string) => void): string | File => {
   if (input) checkChoice(input, value);
-  if (input?.type === 'FILE') return typeof value === 'string' && stored.test(value) ? value : toFile(name, value);
+  if (input?.type === 'FILE') {
+    if (typeof value !== 'string' || !isStored(value)) return toFile(name, value);
+    admit(value);
+    return value;
+  }
   return typeof value === 'string' ? value : JSON.stringify(value);
 };
 

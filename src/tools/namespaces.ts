@@ -18,6 +18,8 @@ export const searchNamespaces = tool('searchNamespaces')({
       ...paged({ page, size }, total),
       namespaces: results.map(({ id }) => id),
       ...(total === 0 &&
-        page === 1 && { note: query ? `No namespace contains ${JSON.stringify(query)}.` : 'This Kestra has no namespaces yet.' }),
+        page === 1 && {
+          note: query ? `No namespace contains ${JSON.stringify(query)}.` : 'This Kestra has no namespaces yet, or none that you may see.',
+        }),
     }),
 });

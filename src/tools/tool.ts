@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { type Grant, isNowhere, type Reach, reach } from '../access/grant.ts';
 import type { Permission } from '../access/permission.ts';
 import type { Session } from '../access/session.ts';
 import { PublicError } from '../errors.ts';
@@ -17,6 +18,7 @@ export type Effect = 'read' | 'write' | 'run' | 'destroy' | 'session';
 export interface Target {
   readonly namespace?: string;
   readonly executionId?: string;
+  readonly appUid?: string;
 }
 
 /**
@@ -68,9 +70,20 @@ export interface Prepared {
 export interface Tool extends Omit<About<z.ZodObject>, 'target'> {
   /** The only operations that it can reach. */
   readonly uses: readonly OperationId[];
+  /** It concerns no namespace and its list can't be narrowed to any: nothing for a caller whose grants name some. */
+  readonly wide: boolean;
   /** @throws PublicError `invalid_input`, naming each argument that can't be used and why */
   prepare(args: unknown): Prepared;
 }
+
+/** Where a caller with these grants may use a tool. */
+export const reachOf = ({ permissions, wide }: Pick<Tool, 'permissions' | 'wide'>, grants: readonly Grant[]): Reach => {
+  const where = reach(grants, permissions);
+  return wide && where !== 'everywhere' ? [] : where;
+};
+
+/** May a caller with these grants use a tool, somewhere at least? Only then does it exist for them. */
+export const isFor = (tool: Pick<Tool, 'permissions' | 'wide'>, grants: readonly Grant[]): boolean => !isNowhere(reachOf(tool, grants));
 
 /** Is this a tool for what exists in Kestra Enterprise alone? */
 export const isEnterprise = ({ uses }: Pick<Tool, 'uses'>): boolean =>
@@ -101,6 +114,7 @@ export const recipe = <const Uses extends readonly OperationId[], In extends z.Z
   const { run, target, ...rest } = about;
   return {
     ...rest,
+    wide: !target && !rest.narrow && rest.effect !== 'session',
     prepare: (args) => {
       const input = parse(about.input, args);
       return { target: target?.(input) ?? {}, run: (context) => run(input, context) };

@@ -48,7 +48,7 @@ export const searchTriggers = recipe({
     async function why(): Promise<string> {
       if (!namespace) return 'Triggers appear when a flow that has one is saved.';
       return (
-        (flow_id ? await flowNote(context.invoke, namespace, flow_id) : await namespaceNote(context.invoke, namespace)) ??
+        (flow_id ? await flowNote(context, namespace, flow_id) : await namespaceNote(context, namespace)) ??
         'The flow exists and has no trigger that Kestra evaluates; get_flow also shows those that only listen, such as webhooks.'
       );
     }

@@ -1,5 +1,6 @@
-import { isNowhere, type Reach, reach, within } from '../../access/grant.ts';
+import { isNowhere, type Reach, within } from '../../access/grant.ts';
 import { PublicError } from '../../errors.ts';
+import { reachOf } from '../../tools/tool.ts';
 import { confine } from '../confine.ts';
 import type { Layer } from '../pipeline.ts';
 
@@ -8,13 +9,14 @@ import type { Layer } from '../pipeline.ts';
  * does not exist; a place outside the grants is named.
  */
 export const authorize = (): Layer => (next) => (call) => {
-  const where = reach(call.session.principal.grants, call.tool.permissions);
+  const { grants } = call.session.principal;
+  const where = reachOf(call.tool, grants);
   if (isNowhere(where)) throw unknownTool(call.tool.name);
   const prepared = call.tool.prepare(call.args);
   call.trace.target = prepared.target;
   const { namespace } = prepared.target;
   if (namespace !== undefined) insist(where, namespace);
-  return next({ ...call, prepared, admit: (invoke) => confine(invoke, where, call.tool, prepared.target) });
+  return next({ ...call, prepared, admit: (invoke) => confine(invoke, grants, call.tool, prepared.target) });
 };
 
 /** The error of a tool that is not there, or not for this caller: the two look alike. */
