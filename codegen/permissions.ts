@@ -1,0 +1,127 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { builtInRoles, permissions, rolePermissions } from '../src/access/permission.ts';
+import { scopeFor } from '../src/server/scope-challenge.ts';
+import { tools } from '../src/tools/catalog.ts';
+import { isEnterprise, type Tool } from '../src/tools/tool.ts';
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+const code = (text: string): string => `\`${text}\``;
+const yes = (holds: boolean): string => (holds ? 'yes' : '');
+
+const effects: Readonly<Record<Tool['effect'], string>> = {
+  read: 'reads',
+  write: 'writes',
+  run: 'runs a flow, which can do anything',
+  destroy: 'stops or removes',
+  session: 'concerns the caller alone',
+};
+
+/** What a grant that names namespaces means for a tool. Held to the layers by tests/permissions. */
+const narrowing = (tool: Tool): string => {
+  if (tool.effect === 'session') return 'no limit applies';
+  if (tool.wide) return 'only with a grant for all namespaces';
+  if (tool.narrow === 'regex') return 'Kestra filters the list';
+  if (tool.narrow === 'rows') return 'the whole list is fetched and limited here';
+  const shape = Object.keys(tool.input.shape);
+  if (shape.includes('namespace')) return 'the namespace of the arguments';
+  return tool.effect === 'write' ? 'the namespace in the source' : 'looked up by the id first';
+};
+
+const mayUse = (role: (typeof builtInRoles)[number], tool: Tool): boolean =>
+  tool.permissions.every((permission) => rolePermissions[role].includes(permission));
+
+const toolRow = (tool: Tool): string[] => [
+  `${code(tool.name)}${isEnterprise(tool) ? ' (Enterprise)' : ''}`,
+  tool.permissions.map(code).join(', ') || 'none',
+  effects[tool.effect],
+  scopeFor(tool.permissions) === undefined ? 'none' : code(String(scopeFor(tool.permissions))),
+  ...builtInRoles.map((role) => yes(mayUse(role, tool))),
+  narrowing(tool),
+];
+
+/** docs/permissions.md, from the catalogue. */
+export const permissionsPage = (): string => `# Who may do what
+
+Made by \`npm run docs\` from the catalogue of tools; \`npm run docs -- --check\` fails when it is out of date.
+
+Nothing is allowed that no grant allows. A tool that a caller may use nowhere is not listed, and calling it is answered like calling one that
+does not exist. \`auth_status\` tells everybody their roles, where these came from, and what each refused tool lacks.
+
+## Tools
+
+${table(['tool', 'permission', 'what it does', 'OAuth scope', ...builtInRoles.map(code), 'a grant for some namespaces'], tools.map(toolRow))}
+
+The permission decides first, by the roles; then the scope of the access token, which may be narrower than the roles.
+\`kestra.write\` includes \`kestra.execute\`, which includes \`kestra.read\`.
+
+## Permissions and built-in roles
+
+${table(
+  ['permission', ...builtInRoles.map(code)],
+  permissions.map((permission) => [code(permission), ...builtInRoles.map((role) => yes(rolePermissions[role].includes(permission)))]),
+)}
+
+A value of the roles claim (\`OIDC_ROLES_CLAIM\`) grants the built-in role or the permission of that very name, in all namespaces.
+Everything else is said by a policy.
+
+## The policy
+
+\`KESTRA_MCP_POLICY\` names a YAML file:
+
+\`\`\`yaml
+grants:
+  - match: { groups: [data-team] }
+    roles: [kestra-editor]
+    namespaces: [acme.data]
+  - match: { roles: [on-call] }
+    permissions: [kestra.execution.read, kestra.execution.write, kestra.log.read]
+\`\`\`
+
+- \`match\` has \`roles\`, \`groups\`, \`sub\`, \`email\` and \`domain\`. All of its keys must match; of a key's values, one.
+- \`email\` and \`domain\` count only where \`OIDC_TENANTS\` or \`OIDC_HOSTED_DOMAINS\` limit who may sign in: elsewhere anybody may own the same address. An e-mail
+  must also be verified by the provider (\`email_verified\`, which Entra does not send). \`domain\` is that of such an e-mail, or the hosted domain that
+  Google names.
+- \`namespaces\` are meant with everything below them: \`acme.data\` includes \`acme.data.raw\`, never \`acme.database\`. Without it the grant is for all.
+- Each grant counts alone: its permissions in its namespaces. Two grants are never mixed into the permissions of one in the namespaces of the other.
+- An unknown key, role or permission, an empty match or an empty list stops the start, with the line.
+- A change counts within five seconds. A bad edit changes nothing: the last good policy stays, \`/readyz\` says \`degraded\`, and the log says why.
+
+## How a limit to namespaces holds
+
+- Lists and searches are narrowed before they are counted and paged, so totals and pages know nothing of other namespaces.
+- A save is checked for the namespace that Kestra will read in the source.
+- An execution or app that is known by its id is looked up first; one from elsewhere is answered like one that does not exist.
+- The diagnosis of a failure follows subflows only where the caller may read executions, and leaves out logs and sources that they may not read.
+- The address of a file that Kestra keeps (\`kestra://\`, \`nsfile://\`) goes into a flow only from its own namespace, or one where the caller may read it.
+
+What a flow does once it runs is not limited here but by Kestra: a flow may read and start things in other namespaces with the rights that Kestra gives
+it. Whoever may write or execute flows can do through them what Kestra allows them to do.
+`;
+
+const main = (args: readonly string[]): number => {
+  const { values } = parseArgs({ args: [...args], options: { check: { type: 'boolean', default: false } } });
+  const path = fileURLToPath(new URL('../docs/permissions.md', import.meta.url));
+  const page = permissionsPage();
+  if (!values.check) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, page);
+    return 0;
+  }
+  if (readOr(path) === page) return 0;
+  process.stderr.write('docs/permissions.md is out of date: run `npm run docs`\n');
+  return 1;
+};
+
+const readOr = (path: string): string | undefined => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+};
+
+process.exitCode = main(process.argv.slice(2));
