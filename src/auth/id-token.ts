@@ -5,6 +5,11 @@ import { inTime, type ProviderFetch, shared } from './provider-fetch.ts';
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
 const tolerance = 60;
 
+/** The provider does not give its keys just now: nothing can be said of a token. */
+export class KeysUnavailable extends Error {
+  override readonly name = 'KeysUnavailable';
+}
+
 /** Checks signatures by the provider's published keys, which are fetched seldom whatever key ids come in. */
 export interface Signatures {
   /** @throws if the signature is not the provider's, or the keys can't be had */
@@ -31,7 +36,7 @@ export const createSignatures = (jwksUri: URL, fetch: ProviderFetch): Signatures
       } catch (error) {
         if (lastGood === undefined) throw error;
       }
-      if (lastGood === undefined) throw new Error('the keys of the identity provider cannot be read');
+      if (lastGood === undefined) throw new KeysUnavailable('the keys of the identity provider cannot be read');
       return new Response(lastGood, { status: 200 });
     },
   });

@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 import type { Preset } from '../settings.ts';
 import { type Claims, complete, NotAdmitted, readClaims, type Said, sameUser } from './claims.ts';
 import type { Clock } from './clock.ts';
-import { checkClaims, createSignatures, type Signatures } from './id-token.ts';
+import { checkClaims, createSignatures, KeysUnavailable, type Signatures } from './id-token.ts';
 import { askFor, habitsOf, presetOf, refuseOpenTenancy } from './presets.ts';
 import { inTime, type ProviderFetch, providerFetch, shared, within } from './provider-fetch.ts';
 
@@ -292,6 +292,7 @@ const neverSent = (error: unknown): boolean =>
 const isNetwork = (error: unknown): boolean =>
   causes(error).some(
     (cause) =>
+      cause instanceof KeysUnavailable ||
       (cause instanceof Error && (cause.name === 'TimeoutError' || cause.name === 'AbortError')) ||
       /^(E[A-Z]+|UND_ERR_.*|OAUTH_TIMEOUT|OAUTH_ABORT|OAUTH_RESPONSE_IS_NOT_CONFORM|ERR_JWKS_TIMEOUT)$/.test(codeOf(cause)) ||
       (cause instanceof client.ResponseBodyError && (cause.status >= 500 || cause.status === 429)) ||

@@ -1,3 +1,4 @@
+import { openPolicyFile } from '../access/policy-file.ts';
 import { createIdentityProvider, ProviderUnreachable } from '../auth/oidc.ts';
 import type { Config } from '../config.ts';
 import { asPublicError } from '../errors.ts';
@@ -24,7 +25,8 @@ export const check: Command = {
     };
     for (const warning of config.warnings) print(`warning  ${warning}`);
     report.ok('settings');
-    if (config.transport === 'http') {
+    if (config.transport === 'http' && config.auth !== 'none') {
+      checkPolicy(config, log, report);
       await checkStore(config, report);
       await checkProvider(config, log, report);
     }
@@ -37,6 +39,16 @@ interface Report {
   ok(what: string): void;
   problem(what: string, thrown: unknown): void;
 }
+
+const checkPolicy = ({ policy }: Config, log: Log, { ok, problem }: Report): void => {
+  if (policy === undefined) return;
+  try {
+    openPolicyFile(policy, log).close();
+    ok('policy');
+  } catch (thrown) {
+    problem('policy', thrown);
+  }
+};
 
 const checkStore = (config: Config, { ok, problem }: Report): Promise<void> =>
   withStore(
@@ -65,25 +77,29 @@ const checkProvider = async ({ oidc }: Config, log: Log, { ok, problem }: Report
 
 const checkKestra = async (config: Config, log: Log, { ok, problem }: Report): Promise<void> => {
   const kestra = connectKestra(config.kestra, log);
+  const perUser = config.transport === 'http' && config.credentials === 'per-user';
+  const credential = perUser ? undefined : config.credential;
   try {
-    const instance = await kestra.instance(config.credential);
+    const instance = await kestra.instance(credential);
     ok(`Kestra answers at ${config.kestra.url}`);
     ok(`version ${instance.version}, ${instance.edition === 'EE' ? 'Enterprise' : 'open source'} edition, tenant ${config.kestra.tenant}`);
-    if (config.credential) {
-      await checkCredential(kestra.as({ credential: config.credential }), instance).then(
+    if (credential) {
+      await checkCredential(kestra.as({ credential }), instance).then(
         () => ok('Kestra accepts the credential'),
         (thrown: unknown) => problem('credential', thrown),
       );
-    } else if (config.transport === 'http' && config.credentials === 'per-user') {
-      ok('each user registers an own Kestra credential');
-    } else {
+    } else if (!perUser) {
       problem('credential', 'none is set. Set KESTRA_API_TOKEN (Enterprise), or KESTRA_USERNAME and KESTRA_PASSWORD (open source).');
     }
   } catch (thrown) {
-    problem(`Kestra at ${config.kestra.url}`, thrown);
+    // Kestra Enterprise 2 says what it is only to those it knows.
+    const anonymous = asPublicError(thrown).code === 'kestra_unauthorized' && !credential;
+    if (anonymous) ok(`Kestra answers at ${config.kestra.url}, and says its version only to those it knows`);
+    if (!anonymous || !perUser) problem(`Kestra at ${config.kestra.url}`, thrown);
   } finally {
     await kestra.close();
   }
+  if (perUser) ok('each user registers an own Kestra credential');
 };
 
 const inWords = (thrown: unknown): string => {

@@ -87,7 +87,7 @@ export const revoke: Command = {
     withStore(config, async (store) => {
       const key = await findUser(store, user);
       const ended = await store.revokeUser(key, 'administrator_revoked', atTheTerminal);
-      print(`${ended} sign-ins of ${nameOf(key)} ended.`);
+      print(`${ended} sign-ins of ${nameOf(key)} ended, and tokens issued before now do not count.`);
       return exitCode.ok;
     }),
 };

@@ -1,4 +1,4 @@
-import { generateKey as newKey } from '../store/seal.ts';
+import { generateKey as newKey, parseKeyring } from '../store/seal.ts';
 import { type Command, exitCode, type StandaloneCommand } from './command.ts';
 import { withStore } from './with-store.ts';
 
@@ -32,9 +32,12 @@ export const rotateKeys: Command = {
           total += resealed;
           if (more) continue;
           print(`${total} rows sealed anew.`);
-          for (const { keyId, name, rows } of await store.keyUse()) {
-            print(`${name ?? `a key that is not in the ring (${keyId})`}: ${rows} rows${rows === 0 ? ', may be dropped' : ''}`);
+          const use = await store.keyUse();
+          for (const [place, { keyId, name }] of parseKeyring(config.store.keys).keys.entries()) {
+            const rows = use.find((one) => one.keyId === keyId)?.rows ?? 0;
+            print(`${name}: ${rows} rows${rows === 0 && place > 0 ? ', may be dropped' : ''}`);
           }
+          for (const { keyId, name, rows } of use) if (name === undefined) print(`a key that is not in the ring (${keyId}): ${rows} rows`);
           if (unreadable === 0) return exitCode.ok;
           print(
             `${unreadable} rows can be opened with none of these keys: put the missing key back and run this again, or have those users register anew.`,

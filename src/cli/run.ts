@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type Config, readConfig } from '../config.ts';
 import { asPublicError, PublicError } from '../errors.ts';
@@ -22,6 +23,12 @@ const commands: readonly (Command | StandaloneCommand)[] = [
   rotateKeys,
   importTokens,
 ];
+
+/**
+ * Read from the working folder, but never over stdio: an IDE starts such servers in the folder that somebody has opened, and a hostile file
+ * there could send the credential elsewhere.
+ */
+const usualFile = '.env';
 
 /** Runs the program. @returns its exit code: 0, 1 failed, 2 wrong usage */
 export const run = async (argv: readonly string[]): Promise<number> => {
@@ -48,9 +55,16 @@ export const run = async (argv: readonly string[]): Promise<number> => {
   if (!command) return complain(`There is no command ${name}.\n\n${help(commands)}`);
   if (args.length !== command.arguments) return complain(`Usage: kestra-mcp ${command.name} ${command.usage}`);
   if (command.standalone) return command.run(args, { print });
+  const environment = { ...process.env, ...(options.stdio && { KESTRA_MCP_TRANSPORT: 'stdio' }) };
+  const found = environment.KESTRA_MCP_TRANSPORT !== 'stdio' && existsSync(usualFile) ? usualFile : undefined;
   let config: Config;
   try {
-    config = readConfig({ ...process.env, ...(options.stdio && { KESTRA_MCP_TRANSPORT: 'stdio' }) }, options['env-file']);
+    config = readConfig(environment, options['env-file'] ?? found);
+    if (config.transport === 'stdio' && environment.KESTRA_MCP_TRANSPORT !== 'stdio' && !options['env-file'])
+      throw new PublicError(
+        'misconfigured',
+        `KESTRA_MCP_TRANSPORT=stdio does not count in ${usualFile}: use --stdio --env-file ${usualFile}`,
+      );
   } catch (error) {
     if (error instanceof PublicError) return complain(`The settings can't be used:\n${error.message}`);
     throw error;
