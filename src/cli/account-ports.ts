@@ -1,8 +1,9 @@
-import type { Edition, KestraAtHand, ToolNeeds } from '../auth/account/ports.ts';
+import { type Grant, isNowhere } from '../access/grant.ts';
+import type { Edition, KestraAtHand, ToolSeen } from '../auth/account/ports.ts';
 import type { Kestra } from '../kestra/client.ts';
-import { checkCredential } from '../tools/account.ts';
+import { checkCredential, missing } from '../tools/account.ts';
 import { tools } from '../tools/catalog.ts';
-import { isEnterprise } from '../tools/tool.ts';
+import { isEnterprise, reachOf } from '../tools/tool.ts';
 
 /** How long the account page waits to learn which edition Kestra is. Then it offers what every edition takes. */
 const aboutWaitMs = 2000;
@@ -20,6 +21,11 @@ export const kestraAtHand = (kestra: Kestra): KestraAtHand => ({
   check: async (credential) => checkCredential(kestra.as({ credential }), await kestra.instance(credential)),
 });
 
-/** The tools that a Kestra of this edition has. */
-export const toolNeeds = (edition: Edition | undefined): readonly ToolNeeds[] =>
-  tools.filter((tool) => edition !== 'OSS' || !isEnterprise(tool));
+/** The tools that a Kestra of this edition has, and where these grants allow them. */
+export const toolsSeen = (edition: Edition | undefined, grants: readonly Grant[]): readonly ToolSeen[] =>
+  tools
+    .filter((tool) => edition !== 'OSS' || !isEnterprise(tool))
+    .map((tool) => {
+      const where = reachOf(tool, grants);
+      return { name: tool.name, title: tool.title, where, ...(isNowhere(where) && { lacking: missing(tool, grants) }) };
+    });

@@ -25,7 +25,7 @@ import type { Probe } from '../server/health.ts';
 import type { UserKey } from '../store/records.ts';
 import type { Keyring } from '../store/seal.ts';
 import type { Store } from '../store/store.ts';
-import { kestraAtHand, toolNeeds } from './account-ports.ts';
+import { kestraAtHand, toolsSeen } from './account-ports.ts';
 
 /** How callers come in. */
 export interface Entrance {
@@ -102,7 +102,7 @@ export const openEntrance = (
       rights,
       log,
       clock,
-      account: { registrar, tools: toolNeeds },
+      account: { registrar, tools: toolsSeen, claimNames: { roles: oidc.rolesClaim, groups: oidc.groupsClaim } },
       ...clients,
     }),
   };

@@ -52,6 +52,7 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
     config: config.http,
     log,
     authorization: entrance.router,
+    account: config.auth === 'oauth',
     mcp: {
       authenticate: entrance.bearer.authenticate,
       createServer: ({ caller, stopping }) => createMcpServer({ kestra, catalog: tools, handle, stateKeys }, sessionOf(caller), stopping),

@@ -14,6 +14,8 @@ export interface HttpParts<C extends Caller> {
   readonly log: Log;
   /** The authorization server's endpoints; absent where somebody else signs people in. */
   readonly authorization?: RequestHandler;
+  /** Whether there is an account page to link to. */
+  readonly account?: boolean;
   readonly mcp: Omit<McpParts<C>, 'log' | 'stopping'>;
   readonly store: Probe;
   readonly others?: Readonly<Record<string, Probe>>;
@@ -63,7 +65,7 @@ export const createHttpApp = <C extends Caller>(parts: HttpParts<C>): { app: Exp
   app.use('/mcp', checkOrigin(config.publicUrl, config.allowedOrigins));
   app.use(mcp.router);
   app.use(['/.well-known', '/register', '/token', '/revoke'], openToScripts);
-  const home = homePage({ mcpUrl: `${config.publicUrl}/mcp`, host: new URL(config.publicUrl).host });
+  const home = homePage({ mcpUrl: `${config.publicUrl}/mcp`, host: new URL(config.publicUrl).host, account: parts.account });
   app.get('/', (_, response) => sendPage(response, 200, home));
   app.get('/icon.svg', sendIcon);
   if (parts.authorization) app.use(parts.authorization);

@@ -157,7 +157,7 @@ export class Harness {
       ...known,
       limits,
       rights,
-      account: { tools: () => [] },
+      account: { tools: () => [], claimNames: { roles: 'roles', groups: 'groups' } },
       log,
       clock: this.clock.now,
     });

@@ -17,8 +17,8 @@ import type { AccountPorts } from './ports.ts';
 import { accountSessions, checkForm, noticeOf, readNotice, type Visit } from './session.ts';
 import { viewOf } from './view.ts';
 
-/** What became of a form: where the page goes on, and what it says there. */
-type Done = { readonly notice: string; readonly at?: string };
+/** What became of a form: what the page says then. */
+type Done = { readonly notice: string };
 
 /**
  * The account page and what its forms do. Everything works without a script; each form carries the token of its session, and what changes
@@ -94,7 +94,7 @@ export const account = (deps: EndpointDeps, ports: AccountPorts): Router => {
       checkForm(visit, fields);
       try {
         const done = await act(visit, fields, request, response);
-        if (done) response.redirect(303, `/account?notice=${noticeOf(visit, done.notice)}${done.at ?? ''}`);
+        if (done) response.redirect(303, `/account?notice=${noticeOf(visit, done.notice)}`);
       } catch (thrown) {
         if (!(thrown instanceof PublicError) || thrown.code === 'internal' || thrown.code === 'unavailable') throw thrown;
         log.info({ page: 'account', error: thrown.code }, 'a form was refused');
@@ -119,14 +119,14 @@ export const account = (deps: EndpointDeps, ports: AccountPorts): Router => {
       const credential = credentialOf(fields);
       mustBeFresh(visit);
       await ofOwn().register(visit.user, credential, originOf(request));
-      return { notice: 'stored', at: '#credential' };
+      return { notice: 'stored' };
     }),
   );
   router.post(
     '/account/credential/test',
     form(async (visit) => {
       await ofOwn().test(visit.user);
-      return { notice: 'accepted', at: '#credential' };
+      return { notice: 'accepted' };
     }),
   );
   router.post(
@@ -134,7 +134,7 @@ export const account = (deps: EndpointDeps, ports: AccountPorts): Router => {
     form(async (visit, _, request) => {
       mustBeFresh(visit);
       await ofOwn().remove(visit.user, originOf(request));
-      return { notice: 'removed', at: '#credential' };
+      return { notice: 'removed' };
     }),
   );
   router.post(
@@ -142,14 +142,14 @@ export const account = (deps: EndpointDeps, ports: AccountPorts): Router => {
     form(async (visit, fields, request) => {
       const found = await store.revokeGrant(visit.user, needed(fields, 'grant'), 'user_revoked', originOf(request));
       if (!found) throw new OAuthError('invalid_request', 'this application is not connected to you, or no longer', { status: 404 });
-      return { notice: 'disconnected', at: '#applications' };
+      return { notice: 'disconnected' };
     }),
   );
   router.post(
     '/account/applications/disconnect-all',
     form(async (visit, _, request) => {
       for (const { id } of await store.listGrants(visit.user)) await store.revokeGrant(visit.user, id, 'user_revoked', originOf(request));
-      return { notice: 'all-disconnected', at: '#applications' };
+      return { notice: 'all-disconnected' };
     }),
   );
   router.post(

@@ -1,4 +1,4 @@
-import type { Permission } from '../../access/permission.ts';
+import type { Grant, Reach } from '../../access/grant.ts';
 import type { KestraCredential } from '../../config.ts';
 import type { Registrar } from './registrar.ts';
 
@@ -19,17 +19,21 @@ export interface KestraAtHand {
   check(credential: KestraCredential): Promise<void>;
 }
 
-/** A tool, as far as the page says who may use it. */
-export interface ToolNeeds {
+/** A tool, and where somebody may use it. */
+export interface ToolSeen {
   readonly name: string;
   readonly title: string;
-  readonly permissions: readonly Permission[];
+  readonly where: Reach;
+  /** What it needs that they lack, in words; for tools that they may use nowhere. */
+  readonly lacking?: string;
 }
 
 /** What the account page needs of the rest of the house. */
 export interface AccountPorts {
   /** Absent: one credential serves everybody. */
   readonly registrar?: Registrar;
+  /** In which claims the provider says somebody's roles and groups. */
+  readonly claimNames: { readonly roles: string; readonly groups: string };
   /** Those that a Kestra of this edition has. */
-  readonly tools: (edition: Edition | undefined) => readonly ToolNeeds[];
+  readonly tools: (edition: Edition | undefined, grants: readonly Grant[]) => readonly ToolSeen[];
 }

@@ -1,11 +1,10 @@
-import { allowed, type Reach, reach } from '../../access/grant.ts';
-import type { Permission } from '../../access/permission.ts';
+import { isNowhere } from '../../access/grant.ts';
 import type { Grant as SignedInClient } from '../../store/records.ts';
-import { type Claims, storedClaims, type Values } from '../claims.ts';
+import { type Claims, type Source, storedClaims, type Values } from '../claims.ts';
 import { displayName } from '../display.ts';
 import type { EndpointDeps } from '../endpoints/deps.ts';
 import type { Shown } from '../vault.ts';
-import type { AboutKestra, AccountPorts } from './ports.ts';
+import type { AboutKestra, AccountPorts, ToolSeen } from './ports.ts';
 import type { Visit } from './session.ts';
 
 /** Everything that the account page shows, worked out. */
@@ -17,23 +16,27 @@ export interface AccountView {
   readonly credential?: { readonly shown?: Shown; readonly kestra: AboutKestra };
   readonly roles: readonly { readonly name: string; readonly from: string; readonly namespaces?: readonly string[] }[];
   readonly notes: readonly string[];
-  readonly claims: { readonly roles: Values; readonly groups: Values };
+  readonly claims: { readonly roles: NamedValues; readonly groups: NamedValues };
   readonly tools: { readonly may: readonly ToolSeen[]; readonly mayNot: readonly ToolSeen[] };
   readonly applications: readonly SignedInClient[];
   /** Whether the provider has a sign-out of its own. */
   readonly providerSignOut: boolean;
 }
 
-export interface ToolSeen {
-  readonly name: string;
-  readonly title: string;
-  readonly where: Reach;
-  /** Held nowhere. */
-  readonly missing: readonly Permission[];
-}
+/** A claim by its name, and what it held. */
+export type NamedValues = Values & { readonly name: string };
+
+export const sources: Readonly<Record<Source, string>> = {
+  id_token: 'the ID token',
+  userinfo: 'userinfo',
+  access_token: 'the access token',
+};
 
 export const viewOf =
-  ({ rights, store, oidc, issuer }: Pick<EndpointDeps, 'rights' | 'store' | 'oidc' | 'issuer'>, { registrar, tools }: AccountPorts) =>
+  (
+    { rights, store, oidc, issuer }: Pick<EndpointDeps, 'rights' | 'store' | 'oidc' | 'issuer'>,
+    { registrar, tools, claimNames }: AccountPorts,
+  ) =>
   async (visit: Visit): Promise<AccountView> => {
     const { user, csrf, now } = visit;
     const claims = storedClaims(visit.claims);
@@ -44,24 +47,25 @@ export const viewOf =
       oidc.signOutUrl({ returnTo: issuer }),
     ]);
     const granted = rights.of(claims);
-    const grants = granted.map(({ grant }) => grant);
-    const { notes = [], roles } = rights.principal(claims, '');
-    const seen = tools(kestra.edition).map(({ name, title, permissions }) => ({
-      name,
-      title,
-      where: reach(grants, permissions),
-      may: allowed(grants, permissions),
-      missing: permissions.filter((permission) => !allowed(grants, [permission])),
-    }));
+    const { notes = [] } = rights.principal(claims, '');
+    const named = `the claim ${claimNames.roles} of ${sources[claims.roles.from ?? 'id_token']}`;
+    const seen = tools(
+      kestra.edition,
+      granted.map(({ grant }) => grant),
+    );
     return {
       csrf,
       now,
       person: personOf(claims, visit),
       ...(registrar && { credential: { shown, kestra } }),
-      roles: roles.map((role, i) => ({ ...role, namespaces: grants[i]?.namespaces })),
+      roles: granted.map(({ name, from, grant }) => ({
+        name,
+        from: from === 'the claims' ? named : from,
+        namespaces: grant.namespaces,
+      })),
       notes,
-      claims: { roles: claims.roles, groups: claims.groups },
-      tools: { may: seen.filter(({ may }) => may), mayNot: seen.filter(({ may }) => !may) },
+      claims: { roles: { name: claimNames.roles, ...claims.roles }, groups: { name: claimNames.groups, ...claims.groups } },
+      tools: { may: seen.filter(({ where }) => !isNowhere(where)), mayNot: seen.filter(({ where }) => isNowhere(where)) },
       applications,
       providerSignOut: signOut !== undefined,
     };

@@ -36,7 +36,7 @@ export const otherPersonPage = ({ host, ...door }: Door & { host: string }): str
 <p>An assistant gave it to another person than the one who is signed in here. If that was you, sign in as the person who asked.</p>
 <p><strong>If somebody sent you this link, close it.</strong> Never give anybody's page a credential of yours.</p>
 <form method="post" action="/account/sign-in">${doorFields(door)}
-<div class="actions"><button class="button main" type="submit">Sign in as the one who asked</button><a class="button" href="/account">To my own account</a></div>
+<div class="actions"><button class="button main" type="submit">Sign in as that person</button><a class="button" href="/account">To my own account</a></div>
 </form>
 </div>`,
   });

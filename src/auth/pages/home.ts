@@ -2,7 +2,7 @@ import { html } from './html.ts';
 import { layout } from './layout.ts';
 
 /** What this is and how to add it, client by client, ready to copy: a click on a box selects all of it. */
-export const homePage = ({ mcpUrl, host }: { mcpUrl: string; host?: string }): string => {
+export const homePage = ({ mcpUrl, host, account }: { mcpUrl: string; host?: string; account?: boolean }): string => {
   const server = { type: 'http', url: mcpUrl };
   const vscode = JSON.stringify({ name: 'kestra', ...server });
   const cursor = Buffer.from(JSON.stringify({ url: mcpUrl })).toString('base64');
@@ -18,6 +18,7 @@ export const homePage = ({ mcpUrl, host }: { mcpUrl: string; host?: string }): s
 <h2 id="address">Its address</h2>
 <pre class="url" tabindex="0">${mcpUrl}</pre>
 <p class="soft">Add this address to your assistant, then sign in with your company's account when it opens the browser. There is no key to copy.</p>
+${account && html`<p><a href="/account">Your account</a>: what your assistants may do, your Kestra credential, and what is connected.</p>`}
 </section>
 </div>
 <div class="card">

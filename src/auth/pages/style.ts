@@ -92,10 +92,11 @@ li + li { margin-top: .25rem; }
 .list li, .row { display: flex; align-items: center; justify-content: space-between; gap: .75rem 1rem; padding: .75rem 1rem; margin: 0; }
 .row { border: 1px solid var(--line); border-radius: .75rem; margin-bottom: .75rem; }
 .list li + li { border-top: 1px solid var(--line); }
+.list form, .row form { flex: none; }
 .list div, .row div { min-width: 0; overflow-wrap: anywhere; }
 .list span, .row span { display: block; color: var(--soft); font-size: .9375rem; }
-.tools { list-style: none; padding: 0; margin: 0; }
-.tools li { padding: .35rem 0; overflow-wrap: anywhere; }
+.tools { list-style: none; padding: 0; margin-top: 0; columns: 18rem; column-gap: 1.5rem; }
+.tools li { padding: .35rem 0; overflow-wrap: anywhere; break-inside: avoid; }
 .tools li + li { margin: 0; }
 .tools b { font-weight: 500; }
 .tools code, .tools span { color: var(--soft); }
@@ -107,7 +108,7 @@ dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
 .fields label { font-weight: 600; }
 .fields label + input { margin-bottom: .35rem; }
 input[type="text"], input[type="password"] { width: 100%; min-height: 2.875rem; padding: .5rem .85rem; font: inherit; color: var(--ink); background: var(--field); border: 1px solid var(--edge); border-radius: .7rem; }
-.button.small { flex: none; min-height: 2.375rem; padding: .3rem .95rem; font-size: .9375rem; }
+.button.small { flex: none; white-space: nowrap; min-height: 2.375rem; padding: .3rem .95rem; font-size: .9375rem; }
 .button.danger { color: var(--bad); border-color: var(--bad); }
 .button.danger:hover { background: var(--bad); color: var(--card); }
 @media (max-width: 30rem) {
