@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Agent, Request, Response } from 'undici';
+import type { RequestInit, Response } from 'undici';
 import type { KestraConfig } from '../config.ts';
 import { networkCode } from './failure.ts';
 
@@ -10,10 +10,22 @@ const longestWaitMs = 5000;
 
 /** The network below the client: its own connections, TLS settings and the rule of what may be sent twice. */
 export interface Transport {
-  readonly undici: typeof import('undici');
   /** Sends a request, a GET up to three times, anything else once. */
-  send(request: Request): Promise<Response>;
+  send(outgoing: Outgoing): Promise<Response>;
   close(): Promise<void>;
+}
+
+/** A request to be. Fetch makes a Request of what it gets in any case, which is the dearest part of a call: one is enough. */
+export class Outgoing {
+  readonly url: string;
+  readonly init: RequestInit;
+  readonly method: string;
+
+  constructor(url: string, init: RequestInit) {
+    this.url = url;
+    this.init = init;
+    this.method = init.method ?? 'GET';
+  }
 }
 
 /**
@@ -21,8 +33,8 @@ export interface Transport {
  * @param onClosed called when Kestra, not this side, ends a connection
  */
 export const openTransport = async (config: KestraConfig, onClosed: () => void): Promise<Transport> => {
-  const undici = await import('undici');
-  const dispatcher: Agent = new undici.Agent({
+  const { Agent, fetch } = await import('./undici.ts');
+  const dispatcher = new Agent({
     connect: {
       timeout: config.connectTimeoutMs ?? defaultConnectTimeoutMs,
       rejectUnauthorized: config.verifyTls,
@@ -35,20 +47,19 @@ export const openTransport = async (config: KestraConfig, onClosed: () => void):
     if ('code' in error && error.code === 'UND_ERR_SOCKET') onClosed();
   });
   return {
-    undici,
-    send: (request) =>
-      request.method === 'GET'
-        ? persistently(() => undici.fetch(request, { dispatcher }), request.signal)
-        : undici.fetch(request, { dispatcher }),
+    send: ({ url, init, method }) => {
+      const once = () => fetch(url, { ...init, dispatcher });
+      return method === 'GET' ? persistently(once, init.signal ?? undefined) : once();
+    },
     close: () => dispatcher.destroy(),
   };
 };
 
-const persistently = async (send: () => Promise<Response>, signal: AbortSignal): Promise<Response> => {
+const persistently = async (send: () => Promise<Response>, signal: AbortSignal | undefined): Promise<Response> => {
   for (let attempt = 1; ; attempt++) {
     const outcome = await send().catch((thrown: unknown) => ({ thrown }));
     const wait = retryDelay(outcome, attempt);
-    if (attempt === attempts || wait === undefined || signal.aborted) {
+    if (attempt === attempts || wait === undefined || signal?.aborted) {
       if ('thrown' in outcome) throw outcome.thrown;
       return outcome;
     }
