@@ -88,7 +88,7 @@ const preview = async (
   const mayRead = context.may('kestra.flow.read', namespace);
   const facts = {
     valid: !verdict.constraints,
-    would: present ? (present.source === text ? 'change nothing' : 'update') : 'create',
+    would: verdict.constraints ? 'be refused' : present ? (present.source === text ? 'change nothing' : 'update') : 'create',
     namespace,
     flow_id: id,
     revision: present?.revision,

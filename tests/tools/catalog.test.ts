@@ -88,6 +88,18 @@ describe.each(['current', 'legacy'] as const)('tools/list (%s client)', (client)
   });
 });
 
+test('while Kestra can not be reached, the tools of every edition are listed, without waiting for it', async () => {
+  const gone = await startKestra({ version: '2.0.0-SNAPSHOT' });
+  await gone.close();
+  const server = await startServer({ kestra: gone });
+  const listed = await server.listTools();
+  expect(listed.map(({ name }) => name)).toEqual(names.filter((name) => !name.includes('app')));
+  const { structured, isError } = await server.call('search_namespaces');
+  await server.stop();
+  expect(isError).toBe(true);
+  expect(structured).toMatchObject({ error: 'kestra_unreachable', message: expect.stringMatching(/^Kestra is not reachable\. Try again/) });
+});
+
 test('operations.json holds the operations that tools use, and the one that tells what a Kestra is', () => {
   const listed: unknown = JSON.parse(readFileSync(new URL('../../openapi/operations.json', import.meta.url), 'utf8'));
   const used = new Set([...tools.flatMap(({ uses }) => uses), 'getConfiguration']);
