@@ -1,5 +1,4 @@
 import createClient from 'openapi-fetch';
-import type { Response } from 'undici';
 import type { KestraConfig, KestraCredential } from '../config.ts';
 import type { Log } from '../log.ts';
 import { speak } from './dialect.ts';
@@ -7,6 +6,7 @@ import { breakdown, KestraError, refusal } from './failure.ts';
 import { formOf } from './form.ts';
 import { type Route, routes } from './generated/routes.ts';
 import type { paths } from './generated/schema-2.0.d.ts';
+import type { Incoming } from './incoming.ts';
 import { createInstanceReader, freshForReads, freshForWrites, type Instance } from './instance.ts';
 import type { Call, Invoke, OperationId, Reply } from './operation.ts';
 import { buildPath } from './path.ts';
@@ -63,11 +63,10 @@ export const connectKestra = (config: KestraConfig, log: Log): Kestra => {
     let reply: unknown;
     try {
       // The one cast at the client: `tool()` has checked the call against the operation, and the route is this server's, not the typed one.
-      const { error, response } = await (client.request as Untyped)(route.method, path, {
+      const { error, response } = await (client.request as unknown as Untyped)(route.method, path, {
         params: { query: call.query ?? {} },
         ...(route.body && { body: call.body ?? {}, bodySerializer: encoders[route.body] }),
-        headers: { authorization, accept: accepted(route), 'content-type': contentType(route) },
-        redirect: 'manual',
+        sent: { authorization, accept: accepted(route), ...contentType(route) },
         parseAs: 'stream',
         signal: end.signal,
       });
@@ -140,7 +139,7 @@ const unlessAborted = async <T>(promise: Promise<T>, signal: AbortSignal | undef
   }
 };
 
-type Untyped = (method: string, path: string, init: unknown) => Promise<{ error?: unknown; response: Response }>;
+type Untyped = (method: string, path: string, init: unknown) => Promise<{ error?: unknown; response: Incoming }>;
 
 const authorizationOf = (credential: KestraCredential): string =>
   credential.kind === 'token'
@@ -150,8 +149,9 @@ const authorizationOf = (credential: KestraCredential): string =>
 /** Kestra's kill produces text/json alone and refuses an Accept of application/json, so anything but plain JSON is asked for with any. */
 const accepted = ({ reply }: Route): string => (reply === 'application/json' || reply === 'text/event-stream' ? reply : '*/*');
 
-/** Null leaves it to the form, which knows its boundary. */
-const contentType = ({ body }: Route): string | null => (body === undefined || body === 'multipart/form-data' ? null : body);
+/** A form says its own, since it knows its boundary. */
+const contentType = ({ body }: Route): { 'content-type'?: string } =>
+  body === undefined || body === 'multipart/form-data' ? {} : { 'content-type': body };
 
 const encoders: Readonly<Record<string, (body: never) => unknown>> = {
   'application/json': JSON.stringify,

@@ -62,8 +62,8 @@ export const createInstanceReader = (config: KestraConfig, transport: () => Prom
     const { send } = await transport();
     return send(
       new Outgoing(`${config.url}/api/v1/configs`, {
-        headers: { accept: 'application/json', ...(authorization && { authorization }) },
-        redirect: 'manual',
+        method: 'GET',
+        sent: { accept: 'application/json', ...(authorization && { authorization }) },
         signal: AbortSignal.timeout(config.timeoutMs),
       }),
     );
