@@ -70,6 +70,11 @@ export const run = async (argv: readonly string[]): Promise<number> => {
     throw error;
   }
   const log = createLog(config.logLevel);
+  // An unhandled rejection comes here too. What the process knows can't be trusted afterwards.
+  process.on('uncaughtException', (error) => {
+    log.error({ err: error }, 'failed');
+    process.exit(exitCode.failed);
+  });
   try {
     return await command.run(args, { config, log, print });
   } catch (error) {

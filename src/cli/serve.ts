@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import { connectKestra } from '../kestra/client.ts';
 import type { Log } from '../log.ts';
 import { createMcpServer } from '../server/mcp.ts';
-import { runStdio } from '../server/stdio.ts';
+import { type Ending, runStdio } from '../server/stdio.ts';
 import { createToolHandler } from '../server/tool-handler.ts';
 import { tools } from '../tools/catalog.ts';
 import { type Command, exitCode } from './command.ts';
@@ -16,25 +16,23 @@ export const serve: Command = {
   arguments: 0,
   run: async (_, { config, log }) => {
     for (const warning of config.warnings) log.warn(warning);
-    if (config.transport === 'stdio') {
-      await serveStdio(config, log);
-    } else {
-      const { serveHttp } = await import('./serve-http.ts');
-      await serveHttp(config, log);
-    }
+    if (config.transport === 'stdio') return (await serveStdio(config, log)) === 'left' ? exitCode.ok : exitCode.failed;
+    const { serveHttp } = await import('./serve-http.ts');
+    await serveHttp(config, log);
     return exitCode.ok;
   },
 };
 
 /** Serves the person who started the program, with the credential and the role of the environment, until the client leaves. */
-const serveStdio = async (config: Config, log: Log): Promise<void> => {
+const serveStdio = async (config: Config, log: Log): Promise<Ending> => {
   const kestra = connectKestra(config.kestra, log);
   const session = environmentSession(config);
   const handle = createToolHandler(kestra, tools, config.limits, log);
   // Which Kestra it is decides what is listed: asked while the client still introduces itself.
   kestra.instance(config.credential).catch((error: unknown) => log.warn({ err: error }, 'Kestra can not be asked what it is'));
-  await runStdio(() => createMcpServer({ kestra, catalog: tools, handle }, session), log);
+  const ending = await runStdio(() => createMcpServer({ kestra, catalog: tools, handle }, session), log);
   await kestra.close();
+  return ending;
 };
 
 const environmentSession = ({ credential, role }: Config): Session => ({

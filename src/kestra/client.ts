@@ -1,5 +1,4 @@
 import createClient from 'openapi-fetch';
-import type { Response } from 'undici';
 import type { KestraConfig, KestraCredential } from '../config.ts';
 import type { Log } from '../log.ts';
 import { speak } from './dialect.ts';
@@ -7,12 +6,13 @@ import { breakdown, KestraError, refusal } from './failure.ts';
 import { formOf } from './form.ts';
 import { type Route, routes } from './generated/routes.ts';
 import type { paths } from './generated/schema-2.0.d.ts';
+import type { Incoming } from './incoming.ts';
 import { createInstanceReader, freshForReads, freshForWrites, type Instance } from './instance.ts';
-import type { Call, Invoke, OperationId } from './operation.ts';
+import type { Call, Invoke, OperationId, Reply } from './operation.ts';
 import { buildPath } from './path.ts';
 import { serializeQuery } from './query.ts';
 import { readReply } from './reply.ts';
-import { openTransport, retryAfterSeconds, type Transport } from './transport.ts';
+import { Outgoing, openTransport, retryAfterSeconds, type Transport } from './transport.ts';
 
 /** On whose behalf calls are made. */
 export interface Caller {
@@ -41,67 +41,79 @@ export const connectKestra = (config: KestraConfig, log: Log): Kestra => {
   };
   const reader = createInstanceReader(config, transport, log);
 
+  const client = createClient<paths>({
+    baseUrl: config.url,
+    Request: Outgoing as never,
+    fetch: (async (outgoing: Outgoing) => (await transport()).send(outgoing)) as never,
+    querySerializer: serializeQuery,
+  });
+
   const request = async (
     route: Route,
     path: string,
     call: { query?: Readonly<Record<string, unknown>>; body?: unknown },
-    caller: Caller,
+    authorization: string,
+    signal: AbortSignal | undefined,
   ) => {
-    const { undici, send } = await transport();
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(new DOMException('no answer in time', 'TimeoutError')), config.timeoutMs);
-    const signal = caller.signal ? AbortSignal.any([caller.signal, deadline.signal]) : deadline.signal;
-    const client = createClient<paths>({
-      baseUrl: config.url,
-      Request: undici.Request as never,
-      fetch: send as never,
-      querySerializer: serializeQuery,
-    });
+    const end = new AbortController();
+    const timer = setTimeout(() => end.abort(new DOMException('no answer in time', 'TimeoutError')), config.timeoutMs);
+    const giveUp = () => end.abort(signal?.reason);
+    if (signal?.aborted) giveUp();
+    else signal?.addEventListener('abort', giveUp);
+    let reply: unknown;
     try {
       // The one cast at the client: `tool()` has checked the call against the operation, and the route is this server's, not the typed one.
-      const { error, response } = await (client.request as Untyped)(route.method, path, {
+      const { error, response } = await (client.request as unknown as Untyped)(route.method, path, {
         params: { query: call.query ?? {} },
         ...(route.body && { body: call.body ?? {}, bodySerializer: encoders[route.body] }),
-        headers: { authorization: authorizationOf(caller.credential), accept: accepted(route), 'content-type': contentType(route) },
-        redirect: 'manual',
+        sent: { authorization, accept: accepted(route), ...contentType(route) },
         parseAs: 'stream',
-        signal,
+        signal: end.signal,
       });
       if (!response.ok) throw refusal(response.status, error, retryAfterSeconds(response.headers.get('retry-after')));
-      return await readReply(response, route.reply);
+      reply = await readReply(response, route.reply);
+      return reply;
     } catch (thrown) {
-      throw breakdown(thrown, caller.signal);
+      throw breakdown(thrown, signal);
     } finally {
       clearTimeout(timer);
+      // A stream goes on, and ends when the caller gives up.
+      if (!(reply instanceof ReadableStream)) signal?.removeEventListener('abort', giveUp);
     }
   };
 
-  return {
-    as: (caller) => async (id, call) => {
-      const reads = (routes[id]['2.0'] ?? routes[id]['1.3'])?.method === 'get';
-      const asked = reader.read(authorizationOf(caller.credential), reads ? freshForReads : freshForWrites);
-      const instance = await unlessAborted(asked, caller.signal);
-      const spoken = speak(instance.line, id, call as Call<OperationId>);
-      const route = routes[spoken.operation][instance.line];
-      if (!route || (route.edition === 'ee' && instance.edition === 'OSS')) throw notOnThisServer(instance, route);
-      const values = { ...spoken.call.path, tenant: config.tenant };
-      const paths = [route.path, ...(route.elsewhere ? [route.elsewhere] : [])].map((path) =>
-        buildPath(instance.line, route.method, path, values),
-      );
-      for (const [i, path] of paths.entries()) {
-        try {
-          const reply = await request(route, path, spoken.call, caller);
-          const heard = spoken.hear(reply);
-          caller.onAnswer?.(id, 200);
-          return heard as never;
-        } catch (thrown) {
-          const status = thrown instanceof KestraError ? thrown.status : undefined;
-          caller.onAnswer?.(id, status);
-          if (status === undefined || status === 404 || status === 405) reader.doubt();
-          if (i === paths.length - 1 || (status !== 404 && status !== 405)) throw thrown;
-        }
+  const invoke = async <Id extends OperationId>(id: Id, call: Call<Id>, caller: Caller, authorization: string): Promise<Reply<Id>> => {
+    const reads = (routes[id]['2.0'] ?? routes[id]['1.3'])?.method === 'get';
+    const maxAgeMs = reads ? freshForReads : freshForWrites;
+    const known = caller.signal?.aborted ? undefined : reader.known(maxAgeMs);
+    const instance = known ?? (await unlessAborted(reader.read(authorization, maxAgeMs), caller.signal));
+    const spoken = speak(instance.line, id, call as Call<OperationId>);
+    const route = routes[spoken.operation][instance.line];
+    if (!route || (route.edition === 'ee' && instance.edition === 'OSS')) throw notOnThisServer(instance, route);
+    const values = { ...spoken.call.path, tenant: config.tenant };
+    const paths = [route.path, ...(route.elsewhere ? [route.elsewhere] : [])].map((path) =>
+      buildPath(instance.line, route.method, path, values),
+    );
+    for (const [i, path] of paths.entries()) {
+      try {
+        const reply = await request(route, path, spoken.call, authorization, caller.signal);
+        const heard = spoken.hear(reply);
+        caller.onAnswer?.(id, 200);
+        return heard as never;
+      } catch (thrown) {
+        const status = thrown instanceof KestraError ? thrown.status : undefined;
+        caller.onAnswer?.(id, status);
+        if (status === undefined || status === 404 || status === 405) reader.doubt();
+        if (i === paths.length - 1 || (status !== 404 && status !== 405)) throw thrown;
       }
-      throw notOnThisServer(instance, route);
+    }
+    throw notOnThisServer(instance, route);
+  };
+
+  return {
+    as: (caller) => {
+      const authorization = authorizationOf(caller.credential);
+      return (id, call) => invoke(id, call, caller, authorization);
     },
     instance: (credential) => reader.read(credential && authorizationOf(credential)),
     tenant: config.tenant,
@@ -127,7 +139,7 @@ const unlessAborted = async <T>(promise: Promise<T>, signal: AbortSignal | undef
   }
 };
 
-type Untyped = (method: string, path: string, init: unknown) => Promise<{ error?: unknown; response: Response }>;
+type Untyped = (method: string, path: string, init: unknown) => Promise<{ error?: unknown; response: Incoming }>;
 
 const authorizationOf = (credential: KestraCredential): string =>
   credential.kind === 'token'
@@ -137,8 +149,9 @@ const authorizationOf = (credential: KestraCredential): string =>
 /** Kestra's kill produces text/json alone and refuses an Accept of application/json, so anything but plain JSON is asked for with any. */
 const accepted = ({ reply }: Route): string => (reply === 'application/json' || reply === 'text/event-stream' ? reply : '*/*');
 
-/** Null leaves it to the form, which knows its boundary. */
-const contentType = ({ body }: Route): string | null => (body === undefined || body === 'multipart/form-data' ? null : body);
+/** A form says its own, since it knows its boundary. */
+const contentType = ({ body }: Route): { 'content-type'?: string } =>
+  body === undefined || body === 'multipart/form-data' ? {} : { 'content-type': body };
 
 const encoders: Readonly<Record<string, (body: never) => unknown>> = {
   'application/json': JSON.stringify,

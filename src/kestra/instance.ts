@@ -4,7 +4,7 @@ import { PublicError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { beforehand, breakdown, notKestra, refusal } from './failure.ts';
 import { type Line, lines } from './generated/routes.ts';
-import type { Transport } from './transport.ts';
+import { Outgoing, type Transport } from './transport.ts';
 
 /** What a Kestra server says of itself (GET /api/v1/configs). */
 export interface Instance {
@@ -23,6 +23,8 @@ export interface InstanceReader {
    * @throws KestraError, never with a status or as something that may have arrived: what was to be called wasn't
    */
   read(authorization?: string, maxAgeMs?: number): Promise<Instance>;
+  /** What is known already, if it is that young. */
+  known(maxAgeMs: number): Instance | undefined;
   /** Kestra answered in a way that the knowledge doesn't explain: ask again before the next call. */
   doubt(): void;
 }
@@ -57,19 +59,23 @@ export const createInstanceReader = (config: KestraConfig, transport: () => Prom
   };
 
   const request = async (authorization?: string) => {
-    const { undici, send } = await transport();
+    const { send } = await transport();
     return send(
-      new undici.Request(`${config.url}/api/v1/configs`, {
-        headers: { accept: 'application/json', ...(authorization && { authorization }) },
-        redirect: 'manual',
+      new Outgoing(`${config.url}/api/v1/configs`, {
+        method: 'GET',
+        sent: { accept: 'application/json', ...(authorization && { authorization }) },
         signal: AbortSignal.timeout(config.timeoutMs),
       }),
     );
   };
 
+  const fresh = (maxAgeMs: number) => (known && Date.now() - known.at < maxAgeMs ? known.instance : undefined);
+
   return {
+    known: fresh,
     read: (authorization, maxAgeMs = freshForReads) => {
-      if (known && Date.now() - known.at < maxAgeMs) return Promise.resolve(known.instance);
+      const instance = fresh(maxAgeMs);
+      if (instance) return Promise.resolve(instance);
       const under = asking.get(authorization);
       if (under) return under;
       const answer = ask(authorization)

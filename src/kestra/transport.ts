@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Agent, Request, Response } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { KestraConfig } from '../config.ts';
 import { networkCode } from './failure.ts';
+import { acceptedCodings, type Incoming, received } from './incoming.ts';
 
 const defaultConnectTimeoutMs = 3000;
 const attempts = 3;
@@ -10,10 +11,34 @@ const longestWaitMs = 5000;
 
 /** The network below the client: its own connections, TLS settings and the rule of what may be sent twice. */
 export interface Transport {
-  readonly undici: typeof import('undici');
   /** Sends a request, a GET up to three times, anything else once. */
-  send(request: Request): Promise<Response>;
+  send(outgoing: Outgoing): Promise<Incoming>;
   close(): Promise<void>;
+}
+
+/** A request to be: what openapi-fetch takes for a Request. */
+export class Outgoing {
+  readonly url: URL;
+  readonly method: Dispatcher.HttpMethod;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Dispatcher.DispatchOptions['body'];
+  readonly signal: AbortSignal;
+
+  constructor(url: string, { method, sent, body, signal }: OutgoingInit) {
+    this.url = new URL(url);
+    this.method = method;
+    this.headers = sent;
+    this.body = body;
+    this.signal = signal;
+  }
+}
+
+export interface OutgoingInit {
+  readonly method: Dispatcher.HttpMethod;
+  /** The headers, not by that name: openapi-fetch would turn them into Headers, which cost more to read than all else. */
+  readonly sent: Readonly<Record<string, string>>;
+  readonly body?: Outgoing['body'];
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -21,8 +46,8 @@ export interface Transport {
  * @param onClosed called when Kestra, not this side, ends a connection
  */
 export const openTransport = async (config: KestraConfig, onClosed: () => void): Promise<Transport> => {
-  const undici = await import('undici');
-  const dispatcher: Agent = new undici.Agent({
+  const { Agent, request } = await import('./undici.ts');
+  const dispatcher = new Agent({
     connect: {
       timeout: config.connectTimeoutMs ?? defaultConnectTimeoutMs,
       rejectUnauthorized: config.verifyTls,
@@ -35,16 +60,23 @@ export const openTransport = async (config: KestraConfig, onClosed: () => void):
     if ('code' in error && error.code === 'UND_ERR_SOCKET') onClosed();
   });
   return {
-    undici,
-    send: (request) =>
-      request.method === 'GET'
-        ? persistently(() => undici.fetch(request, { dispatcher }), request.signal)
-        : undici.fetch(request, { dispatcher }),
+    send: ({ url, method, headers, body, signal }) => {
+      const options: Dispatcher.RequestOptions = {
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
+        method,
+        headers: { 'user-agent': 'kestra-mcp', 'accept-encoding': acceptedCodings, ...headers },
+        body,
+        signal,
+      };
+      const once = async () => received(await request.call(dispatcher, options));
+      return method === 'GET' ? persistently(once, signal) : once();
+    },
     close: () => dispatcher.destroy(),
   };
 };
 
-const persistently = async (send: () => Promise<Response>, signal: AbortSignal): Promise<Response> => {
+const persistently = async (send: () => Promise<Incoming>, signal: AbortSignal): Promise<Incoming> => {
   for (let attempt = 1; ; attempt++) {
     const outcome = await send().catch((thrown: unknown) => ({ thrown }));
     const wait = retryDelay(outcome, attempt);
@@ -52,13 +84,13 @@ const persistently = async (send: () => Promise<Response>, signal: AbortSignal):
       if ('thrown' in outcome) throw outcome.thrown;
       return outcome;
     }
-    if (!('thrown' in outcome)) await outcome.body?.cancel();
+    if (!('thrown' in outcome)) outcome.discard();
     await sleep(wait, undefined, { signal });
   }
 };
 
 /** Milliseconds until the next try, or undefined if there must be none. */
-const retryDelay = (outcome: Response | { thrown: unknown }, attempt: number): number | undefined => {
+const retryDelay = (outcome: Incoming | { thrown: unknown }, attempt: number): number | undefined => {
   const jitter = (0.5 + Math.random()) * 150 * 3 ** (attempt - 1);
   if ('thrown' in outcome)
     return /^(ECONN|EPIPE|UND_ERR_SOCKET|UND_ERR_CONNECT_TIMEOUT|EAI_AGAIN)/.test(networkCode(outcome.thrown)) ? jitter : undefined;

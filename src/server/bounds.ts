@@ -8,6 +8,7 @@ import { type Answer, asText, type Block } from '../tools/answer.ts';
  */
 export const bounded = (original: Answer, most: number): Answer => {
   let answer: Answer = {
+    ...original,
     facts: clean(original.facts) as Answer['facts'],
     blocks: original.blocks?.map((block) => ({ ...block, text: visible(block.text) })),
   };

@@ -29,7 +29,6 @@ const pinned: ReadonlySet<OperationId> = new Set([
   'createFlow',
   'updateFlow',
   'validateFlows',
-  'listFlowRevisions',
   'createExecution',
   'getExecution',
   'followExecution',

@@ -41,13 +41,13 @@ export const settings = async ({ kestra, idp }: { kestra: Pick<Kestra, 'url'>; i
   OIDC_CLIENT_SECRET: fakeClient.secret,
 });
 
-const start = (args: readonly string[], env: Environment): ChildProcess =>
-  spawn(process.execPath, [inject('program'), ...args], { env: { ...env }, cwd: newFolder(), stdio: 'pipe' });
+const start = (args: readonly string[], env: Environment, cwd = newFolder()): ChildProcess =>
+  spawn(process.execPath, [inject('program'), ...args], { env: { ...env }, cwd, stdio: 'pipe' });
 
-/** Runs a command of the program to its end. */
-export const command = (args: readonly string[], env: Environment = {}, stdin = ''): Promise<Ended> =>
+/** Runs a command of the program to its end, in an empty folder unless another is named. */
+export const command = (args: readonly string[], env: Environment = {}, stdin = '', folder?: string): Promise<Ended> =>
   new Promise((resolve) => {
-    const child = start(args, env);
+    const child = start(args, env, folder);
     let [stdout, stderr] = ['', ''];
     child.stdout?.on('data', (chunk: Buffer) => {
       stdout += chunk.toString();

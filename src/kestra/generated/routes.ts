@@ -57,10 +57,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'get', path: '/api/v1/{tenant}/flows/{namespace}/{id}', reply: 'application/json' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/flows/{namespace}/{id}', reply: 'application/json' },
   },
-  getNamespace: {
-    '1.3': { method: 'get', path: '/api/v1/{tenant}/namespaces/{id}', reply: 'application/json' },
-    '2.0': { method: 'get', path: '/api/v1/{tenant}/namespaces/{id}', reply: 'application/json' },
-  },
   getTaskOutputsInformation: {
     '2.0': { method: 'get', path: '/api/v1/{tenant}/outputs/{executionId}', reply: 'application/json', elsewhere: '/api/v1/{tenant}/outputs/executions/{executionId}' },
   },
@@ -70,10 +66,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
   killExecution: {
     '1.3': { method: 'delete', path: '/api/v1/{tenant}/executions/{executionId}/kill' },
     '2.0': { method: 'delete', path: '/api/v1/{tenant}/executions/{executionId}/actions/kill', reply: 'text/json' },
-  },
-  listFlowRevisions: {
-    '1.3': { method: 'get', path: '/api/v1/{tenant}/flows/{namespace}/{id}/revisions', reply: 'application/json' },
-    '2.0': { method: 'get', path: '/api/v1/{tenant}/flows/{namespace}/{id}/revisions', reply: 'application/json' },
   },
   listLogsFromExecution: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/logs/{executionId}', reply: 'application/json' },

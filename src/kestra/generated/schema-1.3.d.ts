@@ -163,22 +163,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/flows/{namespace}/{id}/revisions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["listFlowRevisions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/flows/search": {
         parameters: {
             query?: never;
@@ -219,22 +203,6 @@ export interface paths {
             cookie?: never;
         };
         get: operations["listLogsFromExecution"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/namespaces/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["getNamespace"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1328,31 +1296,6 @@ export interface operations {
             };
         };
     };
-    listFlowRevisions: {
-        parameters: {
-            query?: {
-                allowDelete?: boolean;
-            };
-            header?: never;
-            path: {
-                id: string;
-                namespace: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FlowWithSource"][];
-                };
-            };
-        };
-    };
     searchFlows: {
         parameters: {
             query?: {
@@ -1431,28 +1374,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LogEntry"][];
-                };
-            };
-        };
-    };
-    getNamespace: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["NamespaceOrNamespaceLight"];
                 };
             };
         };
