@@ -324,3 +324,22 @@ describe('A26, A49, A51 every answer', () => {
     expect(html).toContain('&lt;img src=x');
   });
 });
+
+test('R52 on https the cookie of the session is __Host- and Secure, and the provider is named our https address', async () => {
+  const https = await Whole.start(undefined, {
+    KESTRA_MCP_PUBLIC_URL: 'https://mcp.example.com',
+    KESTRA_MCP_ALLOWED_HOSTS: '127.0.0.1:$PORT',
+  });
+  https.base = `http://127.0.0.1:${https.config.http.port}`;
+  const jar = new Jar();
+  const fields = signInFields(await https.open(jar));
+  const sent = await https.post(jar, '/account/sign-in', fields, { Origin: 'https://mcp.example.com' });
+  const callback = new URL(await https.words.idpLogin(jar, 'eve', sent.headers.get('Location') ?? ''));
+  expect(callback.origin).toBe('https://mcp.example.com');
+  const response = await jar.fetch(`${https.base}${callback.pathname}${callback.search}`);
+  expect(response.headers.getSetCookie()).toContainEqual(
+    expect.stringMatching(/^__Host-kmcp-account=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Secure$/),
+  );
+  expect((await https.open(jar)).text).toContain('You are signed in as Eve Editor');
+  await https.stop();
+});

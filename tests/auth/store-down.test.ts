@@ -102,4 +102,19 @@ describe('R77, P06 a store that is down is 503 with Retry-After, and nobody is l
     h.clock.advance(6 * 60_000);
     expect((await h.refresh(clientId, next.refresh_token)).status).toBe(200);
   });
+
+  it('at /account: the session is good afterwards', async () => {
+    const jar = new Jar();
+    const landing = await (await jar.fetch(`${h.base}/account`)).text();
+    const fields = [...landing.matchAll(/name="(\w+)" value="([^"]*)"/g)].map(([, name = '', value = '']): [string, string] => [
+      name,
+      value,
+    ]);
+    const sent = await jar.fetch(`${h.base}/account/sign-in`, { method: 'POST', body: new URLSearchParams(fields) });
+    expect((await h.login(jar, 'eve', sent.headers.get('Location') ?? '')).status).toBe(303);
+    down = true;
+    await isUnavailable(await jar.fetch(`${h.base}/account`));
+    down = false;
+    expect(await (await jar.fetch(`${h.base}/account`)).text()).toContain('You are signed in as');
+  });
 });

@@ -57,7 +57,7 @@ export class Whole {
       OIDC_ISSUER_URL: whole.idp.url,
       OIDC_CLIENT_ID: fakeClient.id,
       OIDC_CLIENT_SECRET: fakeClient.secret,
-      ...env,
+      ...Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value.replace('$PORT', String(port))])),
     });
     const log = createLog('debug', { write: (line: string) => void whole.logged.push(line) });
     const running = await startHttp(whole.config, log, whole.clock.now);
