@@ -52,6 +52,8 @@ export type Renewal =
 
 /** The company's identity provider, as an OpenID Connect relying party sees it. */
 export interface IdentityProvider {
+  /** As OIDC_ISSUER_URL has it. It may call itself otherwise: with a slash more, or by the name of a tenant. */
+  readonly issuer: string;
   readonly preset: Preset;
   /** Discovery has worked, or works now. @throws ProviderUnreachable with what to mend */
   ready(): Promise<void>;
@@ -139,6 +141,7 @@ export const createIdentityProvider = ({
   };
 
   return {
+    issuer: config.issuer,
     preset,
     ready: () => within(longestMs, async () => void (await discovered())).catch(refuse),
     authorizationUrl: ({ redirectUri, state, nonce, verifier, ask = 'client' }) =>
@@ -210,11 +213,13 @@ export const createIdentityProvider = ({
         if (error instanceof NotAdmitted) return { outcome: 'refused', detail: error.message };
         if (error instanceof client.ResponseBodyError && endings.includes(error.error))
           return { outcome: 'refused', detail: describe(error) };
-        return { outcome: 'unreachable', maybeAnswered: !neverSent(error), refreshToken: rotated, detail: describe(error) };
+        return { outcome: 'unreachable', maybeAnswered: mayHaveAnswered(error), refreshToken: rotated, detail: describe(error) };
       }
     },
   };
 };
+
+const mayHaveAnswered = (error: unknown): boolean => (error instanceof ProviderUnreachable ? error.maybeAnswered : !neverSent(error));
 
 /** A rotated refresh token is kept even if the rest of the answer can't be believed: the old one may be dead already. */
 const refreshTokenIn = (body: string): string | undefined => {
@@ -264,7 +269,8 @@ const createDiscovery = (config: OidcConfig, fetch: ProviderFetch, log: Log, clo
       return found;
     } catch (error) {
       log.warn({ issuer: config.issuer, reason: describe(error) }, 'discovery of the identity provider failed');
-      if (!kept) throw error;
+      // Nothing but its metadata has been asked for yet.
+      if (!kept) throw new ProviderUnreachable(describe(error), false);
       kept = { ...kept, until: clock() + 60_000 };
       return kept.found;
     }

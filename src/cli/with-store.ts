@@ -35,8 +35,9 @@ export const nameOf = ({ issuer, subject }: UserKey): string => `${issuer}|${sub
  * @throws PublicError `not_found`, `conflict` if several people are called that
  */
 export const findUser = async (store: Store, text: string): Promise<UserKey> => {
-  const mark = text.lastIndexOf('|');
-  if (mark > 0) return { issuer: text.slice(0, mark), subject: text.slice(mark + 1) };
+  // An issuer is a URL and has no bar; a subject may have one (Auth0's do).
+  const [issuer = '', ...subject] = text.split('|');
+  if (URL.canParse(issuer) && subject.length > 0) return { issuer, subject: subject.join('|') };
   const [user, ...others] = await store.findUsers(text);
   if (!user)
     throw new PublicError(

@@ -80,7 +80,7 @@ describe('a policy that is edited', () => {
       .poll(async () => (await program.ready()).body, within5s)
       .toMatchObject({ status: 'degraded', parts: { policy: 'failing' } });
     expect([await may(), (await program.ready()).status]).toEqual(['write', 200]);
-    expect(program.stderr).toContain('the last good one is: policy, line 2: match.groups must hold texts');
+    expect(program.stderr).toContain('the last good one is: policy, line 2: match.groups is an empty list');
 
     edit(grant('kestra-viewer'));
     await expect.poll(may, within5s).toBe('read');

@@ -130,6 +130,15 @@ describe('beside a program that serves', () => {
     expect((await program.client.mcp(other.tokens.access_token)).status).toBe(200);
   });
 
+  it('a subject may have a bar, as those of Auth0 do', async () => {
+    idp.users.set('barred', { sub: 'auth0|6512', claims: { roles: ['kestra-viewer'] } });
+    const { tokens } = await program.client.signIn({ user: 'barred' });
+    for (const name of ['auth0|6512', keyOf('auth0|6512')]) {
+      expect((await run(`add-token - ${name}`, {}, 'ada-token')).stdout).toBe(`Stored for ${keyOf('auth0|6512')}.\n`);
+    }
+    expect((await program.call(tokens.access_token, 'search_namespaces')).isError).toBe(false);
+  });
+
   it('an e-mail that two people have names nobody', async () => {
     for (const user of ['twin-1', 'twin-2']) {
       idp.users.set(user, { sub: user, claims: { email: 'twin@example.test', roles: ['kestra-viewer'] } });
@@ -184,7 +193,11 @@ const fernet = (text: string, key: string): string => {
 };
 
 describe('import-tokens', () => {
-  const own = { KESTRA_MCP_STORE: join(newFolder(), 'store.sqlite') };
+  /** The issuer with a slash that it does not use itself. */
+  const own = { KESTRA_MCP_STORE: join(newFolder(), 'store.sqlite'), OIDC_ISSUER_URL: '' };
+  beforeAll(() => {
+    own.OIDC_ISSUER_URL = `${idp.url}/`;
+  });
   const file = (content: unknown): string => {
     const path = join(newFolder(), 'tokens.json');
     writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
