@@ -76,8 +76,7 @@ export const consentForms = ({
       if (secret === undefined || !same(needed(fields, 'csrf'), token(secret, id))) {
         throw new OAuthError('access_denied', 'this form was not shown to this browser: start again', { status: 403 });
       }
-      if (clock() - madeAt > lastsMs)
-        throw new OAuthError('invalid_request', 'this page was open for too long: start again');
+      if (clock() - madeAt > lastsMs) throw new OAuthError('invalid_request', 'this page was open for too long: start again');
       return { id, parameters: new Map(parameters), secret: (purpose) => deriveToken(seed, `sign-in ${purpose}`) };
     },
   };
