@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
@@ -7,7 +8,10 @@ import { PublicError } from './errors.ts';
 const flag = z
   .enum(['true', 'false', '1', '0', 'yes', 'no'], 'use true or false')
   .transform((word) => word === 'true' || word === '1' || word === 'yes');
-const url = z.url({ protocol: /^https?$/, error: 'use a URL that begins with http:// or https://' });
+const url = z.url({ protocol: /^https?$/, error: 'use a URL that begins with http:// or https://', abort: true }).refine((text) => {
+  const { username, password, search, hash } = new URL(text);
+  return `${username}${password}${search}${hash}` === '';
+}, 'use a URL without a user name, a password, ? and #');
 const seconds = (least: number, most: number) =>
   z.coerce.number({ error: 'use a number of seconds' }).min(least, `use at least ${least}`).max(most, `use at most ${most}`);
 
@@ -27,8 +31,17 @@ const settings = z.object({
     .default('main')
     .describe('the tenant'),
   KESTRA_UI_URL: url.optional().describe("Kestra's address in a browser, for links (default: what Kestra says of itself)"),
-  KESTRA_API_TOKEN: z.string().min(1).optional().describe('an API token of Kestra Enterprise or Cloud (or KESTRA_API_TOKEN_FILE)'),
-  KESTRA_USERNAME: z.string().min(1).optional().describe('a user name, where Kestra has no API tokens (open source)'),
+  KESTRA_API_TOKEN: z
+    .string()
+    .trim()
+    .regex(/^[\x21-\x7e]+$/, 'use the token alone: one word of ASCII characters')
+    .optional()
+    .describe('an API token of Kestra Enterprise or Cloud (or KESTRA_API_TOKEN_FILE)'),
+  KESTRA_USERNAME: z
+    .string()
+    .regex(/^[^:]+$/, 'may not hold a colon')
+    .optional()
+    .describe('a user name, where Kestra has no API tokens (open source)'),
   KESTRA_PASSWORD: z.string().min(1).optional().describe('and its password (or KESTRA_PASSWORD_FILE)'),
   KESTRA_VERIFY_SSL: flag.default(true).describe("whether Kestra's certificate must be valid"),
   KESTRA_CA_FILE: z.string().min(1).optional().describe('a PEM file with the certificate authority that signed it'),
@@ -96,7 +109,7 @@ export const describeSettings = (): { name: string; about: string; default?: str
  */
 export const readConfig = (environment: Environment, envFile?: string): Config => {
   const file = envFile ? given(parseEnv(read(envFile, '--env-file'))) : {};
-  const env = withSecretFiles({ ...file, ...given(environment) });
+  const env = withSecretFiles(beneath(given(environment), file));
   const parsed = settings.safeParse(env);
   if (!parsed.success) {
     throw new PublicError('misconfigured', parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'));
@@ -110,7 +123,7 @@ export const readConfig = (environment: Environment, envFile?: string): Config =
       tenant: s.KESTRA_TENANT,
       uiUrl: s.KESTRA_UI_URL?.replace(/\/+$/, ''),
       verifyTls: s.KESTRA_VERIFY_SSL,
-      ca: s.KESTRA_CA_FILE && read(s.KESTRA_CA_FILE, 'KESTRA_CA_FILE'),
+      ca: s.KESTRA_CA_FILE && certificate(read(s.KESTRA_CA_FILE, 'KESTRA_CA_FILE')),
       timeoutMs: s.KESTRA_TIMEOUT_SECONDS * 1000,
     }),
     credential: credential(s),
@@ -130,6 +143,13 @@ type Settings = z.output<typeof settings>;
 const given = (environment: Environment): Record<string, string> =>
   Object.fromEntries(Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''));
 
+/** The file beneath the environment. Node 20 itself loads a file that is named after --env-file, so that what is the same may be of the file. */
+const beneath = (environment: Record<string, string>, file: Record<string, string>): Record<string, string> => {
+  const own = Object.fromEntries(Object.entries(environment).filter(([name, value]) => file[name] !== value));
+  const rest = Object.fromEntries(Object.entries(file).filter(([name]) => !own[`${name}_FILE`] && !own[name.replace(/_FILE$/, '')]));
+  return { ...rest, ...own };
+};
+
 const withSecretFiles = (env: Record<string, string>): Record<string, string> => {
   const files = secrets.flatMap((name) => {
     const file = env[`${name}_FILE`];
@@ -145,6 +165,16 @@ const read = (file: string, setting: string): string => {
     return readFileSync(file, 'utf8');
   } catch (error) {
     throw new PublicError('misconfigured', `${setting}: the file can't be read (${(error as NodeJS.ErrnoException).code})`, error);
+  }
+};
+
+/** Node ignores what is no certificate, and would then trust what is public. */
+const certificate = (pem: string): string => {
+  try {
+    new X509Certificate(pem);
+    return pem;
+  } catch (error) {
+    throw new PublicError('misconfigured', 'KESTRA_CA_FILE: use a file of certificates in PEM', error);
   }
 };
 
