@@ -1,8 +1,10 @@
+import { X509Certificate } from 'node:crypto';
 import { parseEnv } from 'node:util';
 import type { BuiltInRole } from './access/permission.ts';
 import { PublicError } from './errors.ts';
 import { isLoopbackHost, parsePublicUrl } from './public-url.ts';
 import {
+  beneath,
   type Environment,
   given,
   type Preset,
@@ -148,7 +150,7 @@ export interface Config {
  */
 export const readConfig = (environment: Environment, envFile?: string): Config => {
   const file = envFile ? given(parseEnv(readSetting(envFile, '--env-file'))) : {};
-  const env = withSecretFiles({ ...file, ...given(environment) });
+  const env = withSecretFiles(beneath(given(environment), file));
   const s = parseSettings(env);
   return Object.freeze({
     transport: s.KESTRA_MCP_TRANSPORT,
@@ -158,7 +160,7 @@ export const readConfig = (environment: Environment, envFile?: string): Config =
       tenant: s.KESTRA_TENANT,
       uiUrl: s.KESTRA_UI_URL?.replace(/\/+$/, ''),
       verifyTls: s.KESTRA_VERIFY_SSL,
-      ca: s.KESTRA_CA_FILE && readSetting(s.KESTRA_CA_FILE, 'KESTRA_CA_FILE'),
+      ca: s.KESTRA_CA_FILE && certificate(readSetting(s.KESTRA_CA_FILE, 'KESTRA_CA_FILE')),
       timeoutMs: s.KESTRA_TIMEOUT_SECONDS * 1000,
     }),
     credential: credential(s),
@@ -192,6 +194,16 @@ export const readConfig = (environment: Environment, envFile?: string): Config =
     defaultScopes: s.KESTRA_MCP_DEFAULT_SCOPES,
     warnings: warnings(env, s),
   });
+};
+
+/** Node ignores what is no certificate, and would then trust what is public. */
+const certificate = (pem: string): string => {
+  try {
+    new X509Certificate(pem);
+    return pem;
+  } catch (error) {
+    throw new PublicError('misconfigured', 'KESTRA_CA_FILE: use a file of certificates in PEM', error);
+  }
 };
 
 const credential = (s: Settings): KestraCredential | undefined => {

@@ -7,7 +7,10 @@ import { nearest } from './nearest.ts';
 const flag = z
   .enum(['true', 'false', '1', '0', 'yes', 'no'], 'use true or false')
   .transform((word) => word === 'true' || word === '1' || word === 'yes');
-const url = z.url({ protocol: /^https?$/, error: 'use a URL that begins with http:// or https://' });
+const url = z.url({ protocol: /^https?$/, error: 'use a URL that begins with http:// or https://', abort: true }).refine((text) => {
+  const { username, password, search, hash } = new URL(text);
+  return `${username}${password}${search}${hash}` === '';
+}, 'use a URL without a user name, a password, ? and #');
 const seconds = (least: number, most: number) =>
   z.coerce.number({ error: 'use a number of seconds' }).min(least, `use at least ${least}`).max(most, `use at most ${most}`);
 
@@ -40,8 +43,17 @@ const table = z.object({
     .default('main')
     .describe('the tenant'),
   KESTRA_UI_URL: url.optional().describe("Kestra's address in a browser, for links (default: what Kestra says of itself)"),
-  KESTRA_API_TOKEN: z.string().min(1).optional().describe('an API token of Kestra Enterprise or Cloud (or KESTRA_API_TOKEN_FILE)'),
-  KESTRA_USERNAME: z.string().min(1).optional().describe('a user name, where Kestra has no API tokens (open source)'),
+  KESTRA_API_TOKEN: z
+    .string()
+    .trim()
+    .regex(/^[\x21-\x7e]+$/, 'use the token alone: one word of ASCII characters')
+    .optional()
+    .describe('an API token of Kestra Enterprise or Cloud (or KESTRA_API_TOKEN_FILE)'),
+  KESTRA_USERNAME: z
+    .string()
+    .regex(/^[^:]+$/, 'may not hold a colon')
+    .optional()
+    .describe('a user name, where Kestra has no API tokens (open source)'),
   KESTRA_PASSWORD: z.string().min(1).optional().describe('and its password (or KESTRA_PASSWORD_FILE)'),
   KESTRA_VERIFY_SSL: flag.default(true).describe("whether Kestra's certificate must be valid"),
   KESTRA_CA_FILE: z.string().min(1).optional().describe('a PEM file with the certificate authority that signed it'),
@@ -204,6 +216,13 @@ export const unknownSettings = (env: Readonly<Record<string, string>>): string[]
 /** An empty variable is one that isn't set: compose files and CI systems pass those. */
 export const given = (environment: Environment): Record<string, string> =>
   Object.fromEntries(Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''));
+
+/** The file beneath the environment. Node 20 itself loads a file that is named after --env-file, so that what is the same may be of the file. */
+export const beneath = (environment: Record<string, string>, file: Record<string, string>): Record<string, string> => {
+  const own = Object.fromEntries(Object.entries(environment).filter(([name, value]) => file[name] !== value));
+  const rest = Object.fromEntries(Object.entries(file).filter(([name]) => !own[`${name}_FILE`] && !own[name.replace(/_FILE$/, '')]));
+  return { ...rest, ...own };
+};
 
 /** With the contents of the files that *_FILE names. @throws PublicError `misconfigured` */
 export const withSecretFiles = (env: Record<string, string>): Record<string, string> => {

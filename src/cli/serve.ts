@@ -29,8 +29,11 @@ const serveStdio = async (config: Config, log: Log): Promise<Ending> => {
   const session = environmentSession(config);
   const handle = createToolHandler(kestra, tools, config.limits, log);
   // Which Kestra it is decides what is listed: asked while the client still introduces itself.
-  kestra.instance(config.credential).catch((error: unknown) => log.warn({ err: error }, 'Kestra can not be asked what it is'));
-  const ending = await runStdio(() => createMcpServer({ kestra, catalog: tools, handle }, session), log);
+  let ending: Ending | undefined;
+  kestra.instance(config.credential).catch((error: unknown) => {
+    if (!ending) log.warn({ err: error }, 'Kestra can not be asked what it is');
+  });
+  ending = await runStdio(() => createMcpServer({ kestra, catalog: tools, handle }, session), log);
   await kestra.close();
   return ending;
 };

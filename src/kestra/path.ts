@@ -50,24 +50,27 @@ const checked = (key: string, value: unknown): string => {
   );
 };
 
-const found = new Map<string, readonly (readonly string[])[]>();
+/** The segments of a route, undefined for a parameter. */
+type Segments = readonly (string | undefined)[];
+
+const found = new Map<string, readonly Segments[]>();
 
 /** The other routes of the document that Kestra may prefer to this one: as long, and literal where this one has a parameter. */
-const rivals = (line: Line, method: Route['method'], route: string): readonly (readonly string[])[] => {
+const rivals = (line: Line, method: Route['method'], route: string): readonly Segments[] => {
   const key = `${line} ${method} ${route}`;
   const known = found.get(key);
   if (known) return known;
-  const own = route.split('/');
+  const own = segmentsOf(route);
   const others = everyRoute[line]
     .map((entry) => entry.split(' '))
     .filter(([verb, path]) => verb?.toLowerCase() === method && path !== route)
-    .map(([, path = '']) => path.split('/'))
-    .filter((other) => other.length === own.length && other.some((segment, i) => !isParameter(segment) && isParameter(own[i] ?? '')));
+    .map(([, path = '']) => segmentsOf(path))
+    .filter((other) => other.length === own.length && other.some((segment, i) => segment !== undefined && own[i] === undefined));
   found.set(key, others);
   return others;
 };
 
-const isParameter = (segment: string): boolean => segment.includes('{');
+const segmentsOf = (route: string): Segments => route.split('/').map((segment) => (segment.includes('{') ? undefined : segment));
 
-const matches = (route: readonly string[], path: readonly string[]): boolean =>
-  route.every((segment, i) => isParameter(segment) || segment === path[i]);
+const matches = (route: Segments, path: readonly string[]): boolean =>
+  route.every((segment, i) => segment === undefined || segment === path[i]);

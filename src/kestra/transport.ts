@@ -59,6 +59,7 @@ export const openTransport = async (config: KestraConfig, onClosed: () => void):
   dispatcher.on('disconnect', (_origin, _targets, error) => {
     if ('code' in error && error.code === 'UND_ERR_SOCKET') onClosed();
   });
+  const closing = new AbortController();
   return {
     send: ({ url, method, headers, body, signal }) => {
       const options: Dispatcher.RequestOptions = {
@@ -70,13 +71,16 @@ export const openTransport = async (config: KestraConfig, onClosed: () => void):
         signal,
       };
       const once = async () => received(await request.call(dispatcher, options));
-      return method === 'GET' ? persistently(once, signal) : once();
+      return method === 'GET' ? persistently(once, signal, closing.signal) : once();
     },
-    close: () => dispatcher.destroy(),
+    close: () => {
+      closing.abort();
+      return dispatcher.destroy();
+    },
   };
 };
 
-const persistently = async (send: () => Promise<Incoming>, signal: AbortSignal): Promise<Incoming> => {
+const persistently = async (send: () => Promise<Incoming>, signal: AbortSignal, closing: AbortSignal): Promise<Incoming> => {
   for (let attempt = 1; ; attempt++) {
     const outcome = await send().catch((thrown: unknown) => ({ thrown }));
     const wait = retryDelay(outcome, attempt);
@@ -85,7 +89,7 @@ const persistently = async (send: () => Promise<Incoming>, signal: AbortSignal):
       return outcome;
     }
     if (!('thrown' in outcome)) outcome.discard();
-    await sleep(wait, undefined, { signal });
+    await sleep(wait, undefined, { signal: AbortSignal.any([signal, closing]) });
   }
 };
 

@@ -7,6 +7,8 @@ import { type Answer, asText, type Block } from '../tools/answer.ts';
  * characters and what hides or reorders text are removed throughout.
  */
 export const bounded = (original: Answer, most: number): Answer => {
+  const text = asText(original);
+  if (text.length <= most && !suspicious.test(text)) return original;
   let answer: Answer = {
     ...original,
     facts: clean(original.facts) as Answer['facts'],
@@ -95,6 +97,9 @@ const mapStrings = (value: unknown, change: (text: string) => string): unknown =
 
 // Control characters, and format characters that reorder or hide text; line feed, tab and what joins letters and emoji stay.
 const hidden = /(?![\n\t\u200c\u200d])[\p{Cc}\p{Cf}]/gu;
+
+/** Of an answer's text: what `visible` may have to change, and how JSON writes that. */
+const suspicious = /[^\n\t -~]|\\[bfru]/;
 
 const visible = (text: string): string =>
   /[^\n\t -~]/.test(text) ? stripVTControlCharacters(text.replaceAll('\r\n', '\n')).replace(hidden, '') : text;

@@ -43,7 +43,10 @@ export const createMcpServer = (
   );
 
   server.setRequestHandler('tools/list', async () => {
-    const edition = await editionOf(kestra, session);
+    const asked = editionOf(kestra, session);
+    // Most of the work of the first tools/list, done while Kestra answers.
+    for (const tool of catalog) describe(tool);
+    const edition = await asked;
     return { tools: catalog.filter((tool) => listed(tool, session, edition)).map(describe) };
   });
 

@@ -19,8 +19,17 @@ export interface Answer {
 
 export const answer = (facts: Readonly<Record<string, unknown>>, ...blocks: readonly Block[]): Answer => ({ facts, blocks });
 
-/** As a model reads it. */
-export const asText = ({ facts, blocks = [] }: Answer): string => [JSON.stringify(facts), ...blocks.map(fenced)].join('\n\n');
+const texts = new WeakMap<Answer, string>();
+
+/** As a model reads it. Kept, since an answer is measured before it is sent. */
+export const asText = (answer: Answer): string => {
+  const known = texts.get(answer);
+  if (known !== undefined) return known;
+  const { facts, blocks = [] } = answer;
+  const text = [JSON.stringify(facts), ...blocks.map(fenced)].join('\n\n');
+  texts.set(answer, text);
+  return text;
+};
 
 /** As a program reads it. */
 export const asStructure = ({ facts, blocks = [] }: Answer): Record<string, unknown> => ({

@@ -35,7 +35,7 @@ beforeAll(async () => {
   kestra = await startKestra({ version: '1.3.25', edition: 'EE', users: [...defaultUsers, ...people] });
   const inputs = 'inputs:\n  - id: password\n    type: SECRET\n  - id: count\n    type: INT\n    defaults: 1\n';
   await saveFlows(kestra, hello('acme', 'login', inputs), flow('acme', 'broken', 'execution.Fail', 'errorMessage: no', inputs));
-  const env = { ...(await settings({ kestra, idp })), KESTRA_MCP_LOG_LEVEL: 'debug' };
+  const env: Record<string, string> = { ...(await settings({ kestra, idp })), KESTRA_MCP_LOG_LEVEL: 'debug' };
   secrets.add(env.ENCRYPTION_KEY?.replace(/=$/, '') ?? '');
   program = await Program.start(env, idp);
   const { client } = program;

@@ -73,7 +73,7 @@ describe('mode external: tokens of the provider itself', () => {
 
   it.each<[string, () => Promise<string> | string]>([
     ['none at all', () => 'kmcp_at_x'],
-    ['R81 for another audience', () => sign({ aud: 'https://other.example' })],
+    ['for another audience', () => sign({ aud: 'https://other.example' })],
     ['for our client id: an ID token', () => sign({ aud: fakeClient.id })],
     ['without an audience', () => sign({ aud: undefined })],
     ['of another issuer', () => sign({ iss: 'https://evil.example' })],
@@ -109,7 +109,7 @@ describe('mode external: tokens of the provider itself', () => {
       'changed',
       async () => (await sign()).replace(/\.[^.]+\./, `.${Buffer.from(JSON.stringify(good({ sub: 'root' }))).toString('base64url')}.`),
     ],
-  ])('R80 one %s is refused, and Kestra hears nothing', async (_, make) => {
+  ])('A18, R83 one %s is refused, and Kestra hears nothing', async (_, make) => {
     const before = kestra.requests.length;
     const { status, challenge, text } = await program.call(await make(), 'search_namespaces');
     expect(status).toBe(401);
@@ -155,7 +155,7 @@ describe('mode external: tokens of the provider itself', () => {
     }
   });
 
-  it('R02 the metadata names the provider, and there is no authorization server here', async () => {
+  it('the metadata names the provider, and there is no authorization server here', async () => {
     const document = await fetch(`${program.base}/.well-known/oauth-protected-resource/mcp`);
     expect(await document.json()).toMatchObject({ resource: `${program.base}/mcp`, authorization_servers: [idp.url] });
     for (const path of ['/.well-known/oauth-authorization-server', '/authorize', '/oauth/callback?code=a&state=b', '/account']) {
@@ -171,7 +171,7 @@ describe('mode external: tokens of the provider itself', () => {
     expect(program.stderr).toContain('the roles and the audit of this server are the only boundary');
   });
 
-  it('P13 revoke ends what was issued before, at once, and nothing of anybody else', async () => {
+  it('A22 revoke ends what was issued before, at once, and nothing of anybody else', async () => {
     const [before, others] = [await sign({ sub: 'sub-vic' }), await sign({ sub: 'sub-otto' })];
     expect((await program.call(before, 'search_namespaces')).status).toBe(200);
     const { code, stdout } = await command(['revoke', `${idp.url}|sub-vic`], program.env);

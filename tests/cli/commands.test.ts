@@ -204,7 +204,7 @@ describe('import-tokens', () => {
     return path;
   };
 
-  it("P17 takes over the predecessor's tokens; each is its owner's from the first sign-in on", async () => {
+  it("takes over the predecessor's tokens; each is its owner's from the first sign-in on", async () => {
     const path = file({ 'sub-eve': fernet('ada-token', env.ENCRYPTION_KEY ?? ''), 'sub-vic': fernet('grace-token', generateKey()) });
     for (const _ of [1, 2]) {
       const { code, stdout } = await run(`import-tokens ${path}`, own);

@@ -323,6 +323,30 @@ describe.each(versions)('who may do what, on Kestra Enterprise %s', (version) =>
     );
   });
 
+  test('P17 each call is in the audit: who, with what, on what and how it was decided, never an argument', async () => {
+    const before = program.stderr.length;
+    await program.call(as('one'), 'list_flows', { namespace: 'acme.data', query: 'CANARY-argument' });
+    await program.call(as('one'), 'get_flow', { namespace: 'other.team', flow_id: 'CANARY-argument' });
+    await program.call(as('one'), 'get_execution', { execution_id: company.ended.get('other.team') });
+    await program.call(as('nothing'), 'get_flow', { namespace: 'acme.data', flow_id: 'x' });
+    const said = program.stderr.slice(before);
+    const lines = said.split('\n').flatMap((line) => (line.includes('"audit"') ? [JSON.parse(line) as Record<string, unknown>] : []));
+    const user = `${idp.url}|sub-one`;
+    expect(lines).toEqual([
+      expect.objectContaining({
+        user,
+        tool: 'list_flows',
+        namespace: 'acme.data',
+        outcome: 'ok',
+        upstream: expect.arrayContaining(['searchFlows 200']),
+      }),
+      expect.objectContaining({ user, tool: 'get_flow', namespace: 'other.team', outcome: 'forbidden', upstream: [] }),
+      expect.objectContaining({ user, executionId: company.ended.get('other.team'), outcome: 'not_found', upstream: ['getExecution 200'] }),
+      expect.objectContaining({ user: `${idp.url}|sub-nothing`, tool: 'get_flow', outcome: 'unknown_tool', upstream: [] }),
+    ]);
+    expect(said).not.toContain('CANARY');
+  });
+
   test('a flow is saved where its source says, however that is written', async () => {
     for (const source of [
       hello('other.team', 'x').replace('namespace: other.team', 'namespace: acme.data\nnamespace: other.team'),

@@ -1,0 +1,52 @@
+/**
+ * `npm run bench`: what this server costs beside the least server of the same SDK, in the same run, in turns. Ratios hold on any machine,
+ * milliseconds on this one. Ends with 1 if a target is missed.
+ */
+import { existsSync } from 'node:fs';
+import { prepare } from './contenders.ts';
+import { coldStart, memory, work } from './measure.ts';
+import { median, ratio } from './medians.ts';
+
+const program = process.argv[2] ?? 'dist/main.mjs';
+if (!existsSync(program)) throw new Error(`${program} is not there: npm run build`);
+
+/** Cold start of a Python FastMCP server. */
+const pythonStartMs = 1030;
+
+let missed = false;
+const print = (...columns: readonly string[]) => {
+  const [name = '', ...others] = columns;
+  process.stdout.write(`${[name.padEnd(44), ...others.map((column) => column.padStart(9))].join('  ').trimEnd()}\n`);
+};
+const judge = (name: string, ours: string, other: string, value: number, most: number, unit = '') => {
+  const good = value <= most;
+  missed ||= !good;
+  print(name, ours, other, `${unit ? value : value.toFixed(2)}${unit}`, `${most}${unit}`, good ? 'ok' : 'MISSED');
+};
+const ms = (values: readonly number[]) => `${median(values).toPrecision(3)} ms`;
+const mib = (values: readonly number[]) => `${median(values).toFixed(0)} MiB`;
+
+const contenders = await prepare(program);
+try {
+  print(`Node ${process.version}; medians of several runs in turns. In a call, both servers make one request to the`);
+  print('pretend Kestra, and ours asks once a minute what Kestra is. Bare: one tool, the same SDK, nothing else.\n');
+  print('', 'ours', 'other', 'ratio', 'at most');
+  const cold = await coldStart(contenders, 11);
+  judge('cold start to tools/list : bare', ms(cold.ours), ms(cold.bare), ratio(cold.ours, cold.bare), 1.3);
+  judge('cold start to tools/list : Python FastMCP', ms(cold.ours), `${pythonStartMs} ms`, median(cold.ours) / pythonStartMs, 0.25);
+
+  const { calls, lists, tools } = await work(contenders, 7);
+  const cpu = { ours: calls.map(({ ours }) => ours.cpu), bare: calls.map(({ bare }) => bare.cpu) };
+  judge('tools/call, CPU : bare', ms(cpu.ours), ms(cpu.bare), ratio(cpu.ours, cpu.bare), 1.35);
+  const wall = { ours: calls.map(({ ours }) => ours.wall), direct: calls.map(({ direct }) => direct.wall) };
+  judge('tools/call, time : the same fetch directly', ms(wall.ours), ms(wall.direct), ratio(wall.ours, wall.direct), 1.5);
+  const listed = { ours: lists.map(({ ours }) => ours.cpu), bare: lists.map(({ bare }) => bare.cpu) };
+  judge('tools/list, CPU', ms(listed.ours), ms(listed.bare), Number(median(listed.ours).toPrecision(2)), 0.5, ' ms');
+
+  const resident = await memory(contenders, 3);
+  judge('memory after 100 calls : bare', mib(resident.ours), mib(resident.bare), ratio(resident.ours, resident.bare), 1.15);
+  judge(`tools/list, tokens of ${tools.count} tools`, '', '', tools.tokens, 2400, ' ');
+} finally {
+  await contenders.close();
+}
+process.exitCode = missed ? 1 : 0;
