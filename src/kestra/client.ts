@@ -70,7 +70,8 @@ export const connectKestra = (config: KestraConfig, log: Log): Kestra => {
         parseAs: 'stream',
         signal: end.signal,
       });
-      if (!response.ok) throw refusal(response.status, error, retryAfterSeconds(response.headers.get('retry-after')));
+      const { ok, status, headers } = response;
+      if (!ok) throw refusal({ status, body: error, retryAfter: retryAfterSeconds(headers.get('retry-after')), authorization });
       reply = await readReply(response, route.reply);
       return reply;
     } catch (thrown) {

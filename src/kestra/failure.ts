@@ -44,8 +44,18 @@ const answers: Readonly<Record<number, readonly [Code, string]>> = {
   503: ['kestra_unreachable', 'Kestra is not available at the moment. Try again in a minute.'],
 };
 
-/** What an answer other than 2xx means for the caller. `body` is whatever came with it. */
-export const refusal = (status: number, body: unknown, retryAfter?: number): KestraError => {
+export interface Refused {
+  readonly status: number;
+  /** Whatever came with it. */
+  readonly body: unknown;
+  /** Seconds. */
+  readonly retryAfter?: number;
+  /** The header that was sent: something in between may repeat it. */
+  readonly authorization?: string;
+}
+
+/** What an answer other than 2xx means for the caller. */
+export const refusal = ({ status, body, retryAfter, authorization }: Refused): KestraError => {
   if (status >= 300 && status < 400) {
     return new KestraError(
       'misconfigured',
@@ -58,7 +68,7 @@ export const refusal = (status: number, body: unknown, retryAfter?: number): Kes
   }
   const [code, text] = answers[status] ?? (status >= 500 ? failed : refused);
   const wait = retryAfter === undefined ? '' : ` It asks to wait ${retryAfter} seconds.`;
-  const quoted = messageOf(body);
+  const quoted = messageOf(body, secretsOf(authorization));
   return new KestraError(code, `${text}${wait}`, { status, mayHaveArrived: true, ...(quoted && { quoted }) });
 };
 
@@ -76,8 +86,15 @@ const reply = z.object({
   _embedded: z.object({ errors: z.array(z.object({ message: text })).nullish() }).nullish(),
 });
 
-const messageOf = (body: unknown): string | undefined => {
-  if (typeof body === 'string') return /<html|<!doctype/i.test(body) ? undefined : body.trim().slice(0, 2000) || undefined;
+const secretsOf = (authorization = ''): string[] => {
+  const [scheme, word = ''] = authorization.split(' ');
+  const [, password = ''] = scheme === 'Basic' ? (/^[^:]*:(.*)$/s.exec(Buffer.from(word, 'base64').toString('utf8')) ?? []) : [];
+  return [word, password].filter(({ length }) => length > 5);
+};
+
+const messageOf = (body: unknown, secrets: readonly string[]): string | undefined => {
+  const hide = (text: string): string => secrets.reduce((hidden, secret) => hidden.replaceAll(secret, '(hidden)'), text);
+  if (typeof body === 'string') return /<html|<!doctype/i.test(body) ? undefined : hide(body).trim().slice(0, 2000) || undefined;
   const parsed = reply.safeParse(body);
   if (!parsed.success) return undefined;
   const { message, invalids, _embedded } = parsed.data;
@@ -86,7 +103,7 @@ const messageOf = (body: unknown): string | undefined => {
     ...(_embedded?.errors ?? []).map((error) => error.message),
     ...(invalids ?? []).map((invalid) => `${invalid.message ?? 'invalid'}: ${JSON.stringify(invalid.invalidValue)}`),
   ].filter((line): line is string => Boolean(line));
-  return [...new Set(lines)].join('\n').slice(0, 4000) || undefined;
+  return hide([...new Set(lines)].join('\n')).slice(0, 4000) || undefined;
 };
 
 const neverSent = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);

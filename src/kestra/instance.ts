@@ -43,7 +43,8 @@ export const createInstanceReader = (config: KestraConfig, transport: () => Prom
     const response = (first.status === 401 || first.status === 403) && authorization ? await request(authorization) : first;
     const { status } = response;
     const text = await response.text();
-    if (status === 401 || status === 403 || status === 429 || status >= 500 || (status >= 300 && status < 400)) throw refusal(status, text);
+    if (status === 401 || status === 403 || status === 429 || status >= 500 || (status >= 300 && status < 400))
+      throw refusal({ status, body: text, authorization });
     const parsed = configs.safeParse(json(text));
     if (!response.ok || !parsed.success) throw notKestra({ status });
     const { version, edition, url } = parsed.data;
