@@ -141,7 +141,7 @@ export const registerKestraToken = recipe({
       ...answer({
         done: 'nothing was stored',
         registered: has ? 'a Kestra credential of yours is stored' : 'none yet',
-        how: `To ${has ? 'replace it' : 'use Kestra'}, ${registrationText(registration)}.`,
+        how: `To use a Kestra credential, ${registrationText(registration)}.`,
         ...(token !== undefined && {
           warning: 'The token that you gave has been in this conversation: revoke it in Kestra and make a new one.',
         }),

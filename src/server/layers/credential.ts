@@ -33,8 +33,11 @@ const held = async ({ session, tool }: ToolCall): Promise<KestraCredential | und
   }
 };
 
-const missing = (registration: Registration): PublicError =>
-  new PublicError('no_credential', `There is no Kestra credential for you. ${howToRegister(registration)}`);
+const missing = (registration: Registration): PublicError => {
+  const own = registration.by === 'page' || registration.by === 'administrator';
+  const what = own ? 'You have not registered a Kestra credential yet.' : 'No Kestra credential is set.';
+  return new PublicError('no_credential', `${what} ${howToRegister(registration)}`);
+};
 
 const howToRegister = (registration: Registration): string => {
   switch (registration.by) {
