@@ -46,7 +46,7 @@ export const openDesktop = async (person: Person): Promise<Desktop> => {
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   await writeFile(opener, `#!/bin/sh\nexec curl -s --get --data-urlencode "url=$1" ${address}\n`, { mode: 0o755 });
   const desktop: Desktop = {
-    env: { PATH: `${folder}:${process.env.PATH}`, HOME: folder, BROWSER: opener, DISPLAY: ':0' },
+    env: { PATH: `${folder}:${process.env.PATH}`, HOME: folder, BROWSER: opener },
     folder,
     opened,
     write: true,
