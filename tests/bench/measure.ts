@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once as happens } from 'node:events';
 import type { Contenders } from './contenders.ts';
 import { flow } from './flow.ts';
 import { inTurns } from './medians.ts';
@@ -12,7 +14,7 @@ const times = async (count: number, once: () => Promise<unknown>): Promise<void>
   for (let i = 0; i < count; i++) await once();
 };
 
-/** Milliseconds from the start of the process to the first answer to tools/list. */
+/** Milliseconds from the start of the process to the first answer to tools/list; and those of a Node that does nothing. */
 export const coldStart = ({ ours, bare }: Contenders, rounds: number) => {
   const start = (create: () => Peer) => async () => {
     const began = performance.now();
@@ -23,7 +25,12 @@ export const coldStart = ({ ours, bare }: Contenders, rounds: number) => {
     await peer.close();
     return took;
   };
-  return inTurns(rounds, { ours: start(ours), bare: start(bare) });
+  const nothing = async () => {
+    const began = performance.now();
+    await happens(spawn(process.execPath, ['-e', '0']), 'exit');
+    return performance.now() - began;
+  };
+  return inTurns(rounds, { ours: start(ours), bare: start(bare), nothing });
 };
 
 /** MiB in memory after a tools/list and a hundred calls. */
