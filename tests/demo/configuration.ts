@@ -19,6 +19,23 @@ export const configuration = (program: string, env: Readonly<Record<string, stri
   ];
 };
 
+interface Person {
+  readonly name: string;
+  readonly about: string;
+  readonly kestraToken: string;
+}
+
+/** How to come to the team's server, and as whom. */
+export const teamConfiguration = (url: string, people: readonly Person[]): { title: string; text: string }[] => [
+  { title: "The team's server: for Claude Code", text: `claude mcp add --transport http kestra ${url}/mcp` },
+  { title: "The team's server: for VS Code (.vscode/mcp.json)", text: json({ servers: { kestra: { type: 'http', url: `${url}/mcp` } } }) },
+  { title: "The team's server: for Cursor (~/.cursor/mcp.json)", text: json({ mcpServers: { kestra: { url: `${url}/mcp` } } }) },
+  {
+    title: `Whom to sign in as (no password), and the Kestra token to register at ${url}/account`,
+    text: people.map(({ name, about, kestraToken }) => `${name}: ${about}\n    ${kestraToken}`).join('\n'),
+  },
+];
+
 const forClients = (whose: string, launch: Launch) => [
   { title: `Claude Code, with ${whose}`, text: claudeCode(launch) },
   {

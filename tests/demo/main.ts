@@ -1,5 +1,6 @@
 /**
- * `npm run demo`: a pretend Kestra, the built server and a real MCP client play a story, then the Kestra stays up for clients of yours.
+ * `npm run demo`: a pretend Kestra, the built server and a real MCP client play a story; then four people sign in to the same server over
+ * HTTP; then all of it stays up for clients of yours.
  * `-- --once` ends after the story: 0 if all went as told, else 1. `-- --program FILE` takes another build.
  */
 import { parseArgs } from 'node:util';
@@ -7,9 +8,13 @@ import { seed } from '../kestra/seed.ts';
 import { startKestra } from '../kestra/server.ts';
 import { defaultUsers } from '../kestra/users.ts';
 import { type Assistant, overStdio } from './assistant.ts';
-import { configuration } from './configuration.ts';
+import { configuration, teamConfiguration } from './configuration.ts';
 import { builtProgram } from './program.ts';
 import { missing, story } from './story.ts';
+import { freePort } from './team/free-port.ts';
+import { people } from './team/people.ts';
+import { startTeam, type Team } from './team/program.ts';
+import { playTeamStory } from './team/story.ts';
 import { createTerminal } from './terminal.ts';
 
 const { once, program: given } = parseArgs({ options: { once: { type: 'boolean' }, program: { type: 'string' } } }).values;
@@ -44,6 +49,7 @@ const settings = Object.fromEntries(Object.entries(process.env).filter(([name]) 
 >;
 
 let assistant: Assistant | undefined;
+let team: Team | undefined;
 try {
   terminal.say(`A pretend Kestra ${kestra.version} is up at ${kestra.url}.`);
   terminal.say('An assistant works with it through kestra-mcp: > is its call of a tool, | what the model reads.');
@@ -51,24 +57,29 @@ try {
   await play(assistant);
   await assistant.close();
   if (kestra.offences.length + kestra.openFollows > 0) throw new Error(`the server misused Kestra: ${JSON.stringify(kestra.offences)}`);
+  terminal.heading('A team');
+  terminal.say('The same program as a remote server: people sign in through an identity provider, and their roles decide.');
+  team = await startTeam(program, await freePort());
+  await playTeamStory(team, terminal.verbatim);
   terminal.heading('All went as told.');
-  if (!once) await stayUp();
+  if (!once) await stayUp(team.url);
 } catch (thrown) {
   terminal.alarm(`It did not go as told. ${thrown instanceof Error ? thrown.message : String(thrown)}`);
   if (assistant) terminal.verbatim(assistant.log.split('\n').slice(-10).join('\n'));
   await assistant?.close();
   process.exitCode = 1;
 } finally {
+  await team?.stop();
   await kestra.close();
 }
 
-async function stayUp(): Promise<void> {
+async function stayUp(teamUrl: string): Promise<void> {
   terminal.say('Now yours. Paste one of these:');
-  for (const { title, text } of configuration(program, env)) {
+  for (const { title, text } of [...teamConfiguration(teamUrl, people), ...configuration(program, env)]) {
     terminal.heading(title);
     terminal.verbatim(text);
   }
-  terminal.heading('The pretend Kestra stays up until Ctrl-C.');
+  terminal.heading('All of it stays up until Ctrl-C.');
   const alive = setInterval(() => undefined, 60_000);
   await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
   clearInterval(alive);

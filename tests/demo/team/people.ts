@@ -20,7 +20,7 @@ export const people: readonly DemoPerson[] = [
   {
     id: 'editor',
     name: 'An editor of acme.data',
-    about: 'group data-team: the policy makes its members editors of acme.data',
+    about: 'group data-team, which the policy makes editors there',
     roles: [],
     groups: ['data-team'],
     kestraToken: 'demo-token-editor',

@@ -1,9 +1,11 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { wrapped } from '../wrap.ts';
 import { people } from './people.ts';
 import type { Team } from './program.ts';
 import { signIn } from './sign-in.ts';
 
-type Print = (line?: string) => void;
+/** Tells one line, no wider than the terminal. */
+type Print = (line: string) => void;
 
 interface Step {
   readonly asks: string;
@@ -35,8 +37,7 @@ const expected: Readonly<Record<string, readonly boolean[]>> = {
  */
 export const playTeamStory = async (team: Team, print: Print): Promise<void> => {
   for (const { id, name, about, kestraToken } of people) {
-    print();
-    print(`${name} signs in (${about})`);
+    print(`\n${name} signs in (${about})`);
     const token = await signIn(team.url, id);
     const client = new Client({ name: 'demo', version: '1.0.0' });
     await client.connect(
@@ -44,12 +45,13 @@ export const playTeamStory = async (team: Team, print: Print): Promise<void> => 
     );
     const { tools } = await client.listTools();
     print(`  sees ${tools.length} tools`);
-    if (id === 'administrator') print(`  ${brief(await call(client, steps[0] as Step))}`);
+    if (id === 'administrator') reason(print, await call(client, steps[0] as Step));
     await team.command(['add-token', '-', `${team.provider.issuer}|${id}`], kestraToken);
     for (const [i, step] of steps.entries()) {
       const outcome = await call(client, step);
       const may = !outcome.failed;
-      print(`  ${may ? 'may  ' : 'not  '} ${step.asks.padEnd(28)} ${may ? '' : brief(outcome)}`.trimEnd());
+      print(`  ${may ? 'may' : 'not'}  ${step.asks}`);
+      if (!may) reason(print, outcome);
       if (may !== expected[id]?.[i]) throw new Error(`${name}: ${step.asks}: ${outcome.text}`);
     }
     await client.close();
@@ -71,7 +73,8 @@ const call = async (client: Client, { tool, args }: Step): Promise<Outcome> => {
   }
 };
 
-const brief = ({ text }: Outcome): string => {
+/** Why not, as the model reads it. */
+const reason = (print: Print, { text }: Outcome): void => {
   const { message } = text.startsWith('{') ? (JSON.parse(text.split('\n')[0] ?? '{}') as { message?: string }) : { message: text };
-  return (message ?? text).slice(0, 160);
+  for (const line of wrapped(message ?? text, 90)) print(`       ${line}`);
 };
