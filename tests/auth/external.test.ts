@@ -202,7 +202,7 @@ describe('mode external: tokens of the provider itself', () => {
 });
 
 describe('settings of the mode external', () => {
-  it.each([
+  it.concurrent.each([
     [{ OIDC_AUDIENCE: undefined }, 'OIDC_AUDIENCE is missing'],
     [{ OIDC_AUDIENCE: fakeClient.id }, 'OIDC_AUDIENCE must not be the client id'],
     [{ OIDC_ISSUER_URL: undefined }, 'OIDC_ISSUER_URL is missing'],

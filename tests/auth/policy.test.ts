@@ -29,7 +29,7 @@ const env = async (policy: string) => ({
 });
 
 describe('a policy that can not be used stops the start', () => {
-  it.each([
+  it.concurrent.each([
     ['with the line', grant('kestra-root'), 'policy, line 3: there is no role "kestra-root"'],
     ['that matches everybody', 'grants:\n  - match: {}\n    roles: [kestra-admin]\n', 'policy, line 2: match is empty'],
     ['that is not there', undefined, "KESTRA_MCP_POLICY: the file can't be read (ENOENT)"],

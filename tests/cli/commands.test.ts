@@ -27,7 +27,7 @@ const run = (args: string, more: Record<string, string | undefined> = {}, stdin 
 const keyOf = (subject: string): string => `${idp.url}|${subject}`;
 
 describe('the program', () => {
-  it.each(['--help', '-h'])('%s says every command, option and setting, and needs no settings', async (option) => {
+  it.concurrent.each(['--help', '-h'])('%s says every command, option and setting, and needs no settings', async (option) => {
     const { code, stdout, stderr } = await command([option]);
     expect([code, stderr]).toEqual([0, '']);
     const words =
@@ -37,7 +37,7 @@ describe('the program', () => {
     }
   });
 
-  it.each([
+  it.concurrent.each([
     ['an unknown command', ['add-user', 'x'], 'There is no command add-user.'],
     ['an unknown option', ['--verbose'], '--verbose'],
     ['too few arguments', ['add-token', 'x'], 'Usage: kestra-mcp add-token TOKEN USER'],
@@ -229,7 +229,7 @@ describe('import-tokens', () => {
     }
   });
 
-  it.each([
+  it.concurrent.each([
     ['that is not there', '/no/such/file', "The file can't be read (ENOENT)."],
     ['that is no JSON', file('{'), 'not a token file of kestra-server-mcp'],
     ['of another form', file([{ token: 'x' }]), 'not a token file of kestra-server-mcp'],

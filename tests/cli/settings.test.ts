@@ -81,7 +81,7 @@ describe('KESTRA_MCP_AUTH=none', () => {
     }
   });
 
-  it.each([
+  it.concurrent.each([
     { KESTRA_MCP_HOST: '0.0.0.0' },
     { KESTRA_MCP_HOST: '::' },
     { KESTRA_MCP_PUBLIC_URL: 'https://mcp.example' },
@@ -112,7 +112,7 @@ describe('where settings come from', () => {
     }
   });
 
-  it.each([
+  it.concurrent.each([
     [
       'that is not there',
       { OIDC_CLIENT_SECRET_FILE: '/no/such/file', OIDC_CLIENT_SECRET: undefined },
@@ -211,7 +211,7 @@ describe('check says of each part that it is well, or what to do', () => {
     expect(shared.lines[0]).toMatch(/^warning {2}One Kestra credential serves everybody/);
   });
 
-  it.each<[string, Record<string, string | undefined>, RegExp]>([
+  it.concurrent.each<[string, Record<string, string | undefined>, RegExp]>([
     ['the policy', { KESTRA_MCP_POLICY: fileWith('grants: []\n') }, /^PROBLEM {2}policy: policy, line 1: grants must be a list/m],
     ['the store', { KESTRA_MCP_STORE: '/dev/null/store.sqlite' }, /^PROBLEM {2}store: /m],
     ['no key', { ENCRYPTION_KEY: undefined }, /^PROBLEM {2}store: ENCRYPTION_KEY is missing: make one with `kestra-mcp generate-key`/m],
