@@ -3,8 +3,8 @@ import { type Answer, asText, type Block } from '../tools/answer.ts';
 
 /**
  * An answer of at most `most` characters of text. What is too much goes in this order: the longest blocks are cut, then the longest list
- * of facts loses its last rows, then long strings, then what is inside long lists and maps, at last whole facts and blocks; each time a note says what was cut. Control
- * characters and what hides or reorders text are removed throughout.
+ * of facts loses its last rows, then long strings, then what is inside long lists and maps, at last whole facts and blocks; each time a
+ * note says what was cut. Control characters and what hides or reorders text are removed throughout.
  */
 export const bounded = (original: Answer, most: number): Answer => {
   const text = asText(original);
