@@ -1,5 +1,4 @@
 import { openPolicyFile } from '../access/policy-file.ts';
-import { createIdentityProvider, ProviderUnreachable } from '../auth/oidc.ts';
 import type { Config } from '../config.ts';
 import { asPublicError } from '../errors.ts';
 import { connectKestra } from '../kestra/client.ts';
@@ -68,6 +67,8 @@ const checkProvider = async ({ oidc }: Config, log: Log, { ok, problem }: Report
       'identity provider',
       'none is set: OIDC_ISSUER_URL, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET. For yourself alone, use --stdio.',
     );
+  // Loaded here alone: a stdio server, which lists its tools sooner without it, is the same program.
+  const { createIdentityProvider, ProviderUnreachable } = await import('../auth/oidc.ts');
   const provider = createIdentityProvider({ config: oidc, log });
   await provider.ready().then(
     () => ok(`identity provider ${oidc.issuer} (${provider.preset})`),

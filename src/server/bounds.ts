@@ -3,8 +3,8 @@ import { type Answer, asText, type Block } from '../tools/answer.ts';
 
 /**
  * An answer of at most `most` characters of text. What is too much goes in this order: the longest blocks are cut, then the longest list
- * of facts loses its last rows, then long strings, then what is inside long lists and maps; each time a note says what was cut. Control
- * characters and what hides or reorders text are removed throughout.
+ * of facts loses its last rows, then long strings, then what is inside long lists and maps, at last whole facts and blocks; each time a
+ * note says what was cut. Control characters and what hides or reorders text are removed throughout.
  */
 export const bounded = (original: Answer, most: number): Answer => {
   const text = asText(original);
@@ -23,7 +23,26 @@ export const bounded = (original: Answer, most: number): Answer => {
     }
   }
   const shorter = [100, 20, 5, 1].map((first) => cutInside(answer, first));
-  return shorter.find((candidate) => excess(candidate) <= 0) ?? shorter.at(-1) ?? answer;
+  return shorter.find((candidate) => excess(candidate) <= 0) ?? leaveOut(shorter.at(-1) ?? answer, most);
+};
+
+/** The last resort: the largest facts and blocks go, until the rest fits. */
+const leaveOut = (answer: Answer, most: number): Answer => {
+  const sizes = [
+    ...Object.entries(answer.facts).map(([name, value]) => ({ name, size: lengthOf(value) })),
+    ...(answer.blocks ?? []).map((block) => ({ name: block.name, size: asText({ facts: {}, blocks: [block] }).length })),
+  ].sort((a, b) => b.size - a.size);
+  const out = new Set<string>();
+  for (const { name } of sizes) {
+    out.add(name);
+    const rest = {
+      facts: Object.fromEntries(Object.entries(answer.facts).filter(([fact]) => !out.has(fact))),
+      blocks: answer.blocks?.filter((block) => !out.has(block.name)),
+    };
+    const noted = note(rest, `${[...out].filter((left) => left !== 'cut').join(', ')} left out: too large`);
+    if (asText(noted).length <= most) return noted;
+  }
+  return note({ facts: {} }, 'everything left out: too large');
 };
 
 const note = (answer: Answer, cut: string): Answer => {
@@ -58,7 +77,7 @@ const cutList = (answer: Answer, excess: number): Answer => {
   return note({ ...answer, facts: { ...answer.facts, [name]: kept } }, `${name} shows ${kept.length} of ${rows.length} rows${more}`);
 };
 
-const lengthOf = (value: unknown): number => JSON.stringify(value).length;
+const lengthOf = (value: unknown): number => (JSON.stringify(value) ?? '').length;
 
 const longestString = 500;
 

@@ -111,5 +111,8 @@ const toFile = (name: string, value: unknown): File => {
   const bytes = text === undefined ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(text, 'utf8');
   if (bytes.length > mostFileBytes)
     refuse(`The file for ${name} has ${bytes.length} bytes; 1 MiB is the most. Put it where the flow can fetch it and pass its address.`);
-  return new File([bytes], parsed.data.name);
+  return new File([bytes], storable(parsed.data.name));
 };
+
+/** A name that Kestra can make part of an address: it refuses blanks and `..`, and stops at # and ?. */
+const storable = (name: string): string => name.replace(/[^\p{L}\p{N}._-]+/gu, '_').replace(/\.{2,}/g, '.');

@@ -130,6 +130,16 @@ onEveryKestra('the inputs of execute_flow', (at) => {
       expect(content?.toString('utf8')).toBe('id;name\n1;Ünal\n');
     });
 
+    test.each([
+      ['Q3 report (final).csv', 'Q3_report_final_.csv'],
+      ['../../etc/a#b?.csv', '._._etc_a_b_.csv'],
+      ['Übersicht.csv', 'Übersicht.csv'],
+    ])('is called so that Kestra can store it: %s', async (name, filename) => {
+      const { result, parts } = await run({ text: 'x', data: { name, text: 'a' } });
+      expect(result.structured.state).toBe('SUCCESS');
+      expect(parts.find((part) => part.name === 'data')).toMatchObject({ filename });
+    });
+
     test('may be anything, as base64', async () => {
       const bytes = Buffer.from([0, 255, 13, 10, 45, 45]);
       const { result, parts } = await run({ text: 'x', data: { name: 'a.bin', base64: bytes.toString('base64') } });
