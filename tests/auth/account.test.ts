@@ -60,7 +60,7 @@ describe('signing in at /account', () => {
     expect(text).toMatch(/2 of \d+ tools are open/);
   });
 
-  it('keeps one cookie that scripts do not see, with a new value at each sign-in, and the old one is dead', async () => {
+  it('R52 keeps one cookie that scripts do not see, with a new value at each sign-in, and the old one is dead', async () => {
     const user = somebody();
     const jar = new Jar();
     const callback = await w.words.idpLogin(jar, user, await w.toProvider(jar, await w.open(jar)));

@@ -41,7 +41,7 @@ describe('a policy that can not be used stops the start', () => {
   });
 });
 
-describe('a policy that is edited', () => {
+describe('A22 a policy that is edited', () => {
   // As Kubernetes mounts a ConfigMap: the file is a link into a folder that is a link, which is swapped.
   const mount = newFolder();
   const file = join(mount, 'policy.yaml');

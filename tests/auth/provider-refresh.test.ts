@@ -143,7 +143,7 @@ describe('a provider that rotates its refresh tokens', () => {
     expect((await h.whoAmI(fourth.access_token)).permissions).not.toContain('kestra.flow.write');
   });
 
-  it('provider_rotation_lost: killed between its answer and our commit, the grant ends under that name; without rotation it goes on', async () => {
+  it('P02 provider_rotation_lost: killed between its answer and our commit, the grant ends under that name; without rotation it goes on', async () => {
     for (const rotate of [true, false]) {
       h.idp.rotate = rotate;
       const { clientId, tokens } = await h.signIn();

@@ -101,7 +101,7 @@ describe('Entra', () => {
     },
   );
 
-  it('an e-mail that anybody could have set grants nothing', async () => {
+  it('A15 an e-mail that anybody could have set grants nothing', async () => {
     const env = { OIDC_TENANTS: tid };
     const found = await signIn(issuer, { env, idToken: { ...ada, email: 'ada@acme.example' } });
     expect(rolesOf(found, issuer, env)).toEqual([]);

@@ -97,7 +97,7 @@ describe('A19, R72 refresh tokens', () => {
 });
 
 describe('A21, R71, R73 nothing widens', () => {
-  it('a wider scope is invalid_scope, another resource invalid_target, and nothing is rotated', async () => {
+  it('A18, R74 a wider scope is invalid_scope, another resource invalid_target, and nothing is rotated', async () => {
     const { tokens } = await h.signIn({ clientId, parameters: { scope: 'kestra.read' } });
     expect(await errorOf(await h.refresh(clientId, tokens.refresh_token, { scope: 'kestra.read kestra.write' }))).toBe('invalid_scope');
     expect(await errorOf(await h.refresh(clientId, tokens.refresh_token, { scope: 'bogus' }))).toBe('invalid_scope');

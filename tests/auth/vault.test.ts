@@ -60,7 +60,7 @@ describe('A31, A37 fifty people at once, each with an own credential and equal J
   }, 120_000);
 });
 
-describe('A46, A47 a credential that was registered is nowhere but in its sealed row', () => {
+describe('A46, A47, P17 a credential that was registered is nowhere but in its sealed row', () => {
   const wrong = 'CANARY-wrong-kestra-token-0123456789';
   it('not in the log, the audit, the files of the database, a page or an error', async () => {
     const bodies: string[] = [];

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { Peer } from './peer.ts';
+import { WebPeer } from './web-peer.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -13,18 +14,22 @@ export interface Contenders {
   readonly kestra: { readonly url: string; readonly headers: Readonly<Record<string, string>> };
   ours(): Peer;
   bare(): Peer;
+  /** The same two over HTTP; ours where people sign in at this provider, and all of them act in Kestra with one credential. */
+  oursOnTheWeb(provider: Readonly<Record<string, string>>): Promise<WebPeer>;
+  bareOnTheWeb(): Promise<WebPeer>;
   close(): Promise<void>;
 }
 
 /** @param program the built program */
 export const prepare = async (program: string): Promise<Contenders> => {
   const folder = await mkdtemp(join(root, 'node_modules', '.bench-'));
-  const bare = join(folder, 'bare.mjs');
-  const options = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
-  await writeFile(
-    bare,
-    ts.transpileModule(await readFile(join(root, 'tests/bench/bare.ts'), 'utf8'), { compilerOptions: options }).outputText,
-  );
+  const transpiled = async (name: string): Promise<string> => {
+    const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
+    const source = await readFile(join(root, `tests/bench/${name}.ts`), 'utf8');
+    await writeFile(join(folder, `${name}.mjs`), ts.transpileModule(source, { compilerOptions }).outputText);
+    return join(folder, `${name}.mjs`);
+  };
+  const [bare, bareOnTheWeb] = [await transpiled('bare'), await transpiled('bare-http')];
 
   const kestra = spawn(process.execPath, ['--import', 'tsx', join(root, 'tests/bench/kestra.ts')], { stdio: ['pipe', 'pipe', 'inherit'] });
   const { url, token } = JSON.parse(await firstLine(kestra.stdout)) as { url: string; token: string };
@@ -33,6 +38,14 @@ export const prepare = async (program: string): Promise<Contenders> => {
     kestra: { url, headers: { accept: 'application/json', authorization: `Bearer ${token}` } },
     ours: () => new Peer([program, '--stdio'], env),
     bare: () => new Peer([bare], env),
+    oursOnTheWeb: (provider) =>
+      WebPeer.start([program], {
+        ...env,
+        ...provider,
+        KESTRA_CREDENTIALS: 'shared',
+        KESTRA_MCP_STORE: join(folder, 'store', 'store.sqlite'),
+      }),
+    bareOnTheWeb: () => WebPeer.start([bareOnTheWeb], env),
     close: async () => {
       kestra.stdin.end();
       await rm(folder, { recursive: true, force: true });

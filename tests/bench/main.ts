@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { prepare } from './contenders.ts';
 import { coldStart, memory, work } from './measure.ts';
 import { median, ratio } from './medians.ts';
+import { onTheWeb, tokenCheck } from './web.ts';
 
 const program = process.argv[2] ?? 'dist/main.mjs';
 if (!existsSync(program)) throw new Error(`${program} is not there: npm run build`);
@@ -44,6 +45,15 @@ try {
   judge('tools/call, time : the same fetch directly', ms(wall.ours), ms(wall.direct), ratio(wall.ours, wall.direct), 1.5);
   const listed = { ours: lists.map(({ ours }) => ours.cpu), bare: lists.map(({ bare }) => bare.cpu) };
   judge('tools/list, CPU', ms(listed.ours), ms(listed.bare), Number(median(listed.ours).toPrecision(2)), 0.5, ' ms');
+
+  const web = await onTheWeb(contenders, 5);
+  for (const [version, rounds] of Object.entries(web.calls)) {
+    const cpu = { ours: rounds.map(({ ours }) => ours.cpu), bare: rounds.map(({ bare }) => bare.cpu) };
+    judge(`HTTP ${version} tools/call, CPU : bare`, ms(cpu.ours), ms(cpu.bare), ratio(cpu.ours, cpu.bare), 1.5);
+  }
+  judge('HTTP, errors of 200 clients at once', '', '', web.errors, 0, ' ');
+  const checked = await tokenCheck(7);
+  judge('access token checked, CPU (5,000 a second)', ms(checked), '', Number(median(checked).toPrecision(2)), 0.2, ' ms');
 
   const resident = await memory(contenders, 3);
   judge('memory after 100 calls : bare', mib(resident.ours), mib(resident.bare), ratio(resident.ours, resident.bare), 1.15);

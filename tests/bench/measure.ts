@@ -6,11 +6,11 @@ import { inTurns } from './medians.ts';
 import type { Peer } from './peer.ts';
 import { cpuMs, residentMiB } from './process.ts';
 
-const getFlow = { name: 'get_flow', arguments: { namespace: flow.namespace, flow_id: flow.id } };
+export const getFlow = { name: 'get_flow', arguments: { namespace: flow.namespace, flow_id: flow.id } };
 const call = (peer: Peer) => () => peer.request('tools/call', getFlow);
 const list = (peer: Peer) => () => peer.request('tools/list');
 
-const times = async (count: number, once: () => Promise<unknown>): Promise<void> => {
+export const times = async (count: number, once: () => Promise<unknown>): Promise<void> => {
   for (let i = 0; i < count; i++) await once();
 };
 
@@ -52,9 +52,9 @@ export interface Cost {
   readonly wall: number;
 }
 
-type Work = Readonly<Record<string, { readonly peer?: Peer; readonly once: () => Promise<unknown> }>>;
+type Work = Readonly<Record<string, { readonly peer?: { readonly pid: number }; readonly once: () => Promise<unknown> }>>;
 
-const warmUp = 800;
+export const warmUp = 800;
 const turns = 12;
 const batch = 25;
 
@@ -62,7 +62,7 @@ const batch = 25;
  * One round: small batches in turns, since a busy moment lasts longer than those and meets all alike. The CPU of a server is read at the
  * ends of the round alone (it is counted in steps of 10 ms), for while others have their turn it does nothing.
  */
-const round = async <W extends Work>(work: W): Promise<Record<keyof W, Cost>> => {
+export const round = async <W extends Work>(work: W): Promise<Record<keyof W, Cost>> => {
   const used = Object.values(work).map(({ peer }) => (peer ? cpuMs(peer.pid) : 0));
   const walls = await inTurns(
     turns,
@@ -107,7 +107,7 @@ export const work = async ({ ours, bare, kestra }: Contenders, rounds: number) =
   return found;
 };
 
-const repeat = async <T>(count: number, measure: () => Promise<T>): Promise<T[]> => {
+export const repeat = async <T>(count: number, measure: () => Promise<T>): Promise<T[]> => {
   const found: T[] = [];
   for (let i = 0; i < count; i++) found.push(await measure());
   return found;

@@ -45,7 +45,7 @@ test('every tool of the catalogue has its cases', () => {
   expect(Object.keys(leastRole).sort()).toEqual([...catalogue].sort());
 });
 
-describe.each(versions)('who may do what, on Kestra Enterprise %s', (version) => {
+describe.each(versions)('A16, A37 who may do what, on Kestra Enterprise %s', (version) => {
   const idp = new FakeIdp();
   const tokens = new Map<string, string>();
   let kestra: Kestra;

@@ -280,7 +280,7 @@ describe('A28, A31: many at once', () => {
     expect(answers.every(Boolean)).toBe(true);
   });
 
-  test('A30 another user sends the session id of the first: it means nothing', async () => {
+  test('A30, R85 another user sends the session id of the first: it means nothing', async () => {
     const answer = await legacy(server, 'user2:kestra.read', toolsCall('whoami'), { 'Mcp-Session-Id': 'of-user1' });
     expect(await answer.text()).toContain('user2');
     expect(answer.headers.get('mcp-session-id')).toBeNull();
