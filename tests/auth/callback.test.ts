@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vitest';
 import { Harness, pkce } from './harness.ts';
 import { Jar } from './jar.ts';
 
@@ -191,4 +191,21 @@ describe('what the provider is sent', () => {
     expect(response.status).toBe(503);
     expect(await response.text()).toContain('error=temporarily_unavailable');
   });
+});
+
+test('an app with a scheme of its own: a page says that it worked, and the answer goes to the app by itself', async () => {
+  const redirect_uri = 'cursor://anysphere.cursor-mcp/oauth/callback';
+  const app = await h.reg({ client_name: 'Cursor', redirect_uris: [redirect_uri] });
+  const jar = new Jar();
+  const { verifier, challenge } = pkce();
+  const page = await h.authorize(jar, { client_id: app, code_challenge: challenge, redirect_uri });
+  const response = await h.login(jar, 'eve', await h.approve(jar, page));
+  expect(response.status).toBe(200);
+  expect(await response.text()).toContain('You are signed in as Eve Editor');
+  expect(response.headers.get('cache-control')).toBe('no-store');
+  const [, location = ''] = /^0;url=(cursor:.+)$/.exec(response.headers.get('refresh') ?? '') ?? [];
+  const { searchParams } = new URL(location);
+  expect([searchParams.getAll('state'), searchParams.getAll('iss')]).toEqual([['client-state'], [h.base]]);
+  const redeemed = await h.redeem({ client_id: app, code: searchParams.get('code') ?? '', code_verifier: verifier, redirect_uri });
+  expect(redeemed.status).toBe(200);
 });

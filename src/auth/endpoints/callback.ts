@@ -9,6 +9,7 @@ import { displayName } from '../display.ts';
 import { answerErrorsAsPage } from '../oauth-error.ts';
 import { errorPage } from '../pages/error.ts';
 import { sendPage } from '../pages/page.ts';
+import { signedInPage } from '../pages/signed-in.ts';
 import { needed, queryParameters } from '../parameters.ts';
 import { mint } from '../secret.ts';
 import { signInCookie } from '../sign-in-cookie.ts';
@@ -24,6 +25,7 @@ export const callback = (deps: EndpointDeps): Router => {
   const { issuer, callbackUrl, rights, store, underWay, log, lifetimes } = deps;
   const finishAccount = accountSignIn(deps);
   const cookies = signInCookie(cookieJar(issuer));
+  const { host } = new URL(issuer);
 
   const handle: RequestHandler = async (request, response) => {
     const parameters = queryParameters(request);
@@ -37,7 +39,7 @@ export const callback = (deps: EndpointDeps): Router => {
     const said = () => hear(deps, parameters, state, taken);
     if (asked.kind === 'account') return finishAccount(request, response, taken.id, asked, said);
 
-    const finish = async (): Promise<string> => {
+    const finish = async (): Promise<{ code: string; person?: string }> => {
       const { claims, refreshToken } = await said();
       if (claims.groups.unknown && rights.of(claims).length === 0) throw new NotAdmitted(unknownGroups);
       const code = mint('code');
@@ -57,13 +59,19 @@ export const callback = (deps: EndpointDeps): Router => {
       await adoptImported(deps, claims, originOf(request));
       if (refreshToken === undefined) log.warn({ grant: grant.id }, 'the identity provider gave no refresh token: the sign-in ends early');
       if (claims.groups.unknown) log.warn({ user: claims.subject, groups: claims.groups.unknown }, 'groups are unknown: only roles count');
-      return code;
+      return { code, person: claims.name };
     };
 
     const end = await finish().catch(endingOf);
-    if (typeof end === 'string') {
-      const location = authorizationResponse(asked, issuer, { code: end });
-      response.status(303).set({ Location: location, 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' }).end();
+    if ('code' in end) {
+      const location = authorizationResponse(asked, issuer, { code: end.code });
+      if (/^https?:/.test(location)) {
+        response.status(303).set({ Location: location, 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' }).end();
+        return;
+      }
+      // An app opens without a page of its own: behind it the browser would show our question still.
+      response.set('Refresh', `0;url=${location}`);
+      sendPage(response, 200, signedInPage({ person: end.person, clientName: nameOf(asked), continueTo: location, host }));
       return;
     }
     log.warn({ client: asked.clientId, error: end.error, err: end.detail }, 'sign-in failed');
@@ -75,15 +83,17 @@ export const callback = (deps: EndpointDeps): Router => {
         title: 'You are not signed in',
         text: end.text,
         link: { href: link, label: `Back to ${name}` },
-        host: new URL(issuer).host,
+        host,
       }),
     );
   };
 
   const back = (asked: ClientRequest, { error }: Ending) => {
-    const name = displayName(typeof asked.client.name === 'string' ? asked.client.name : undefined) ?? 'the application';
+    const name = displayName(nameOf(asked)) ?? 'the application';
     return { name, link: authorizationResponse(asked, issuer, { error, error_description: 'the sign-in did not succeed' }) };
   };
+
+  const nameOf = ({ client: { name } }: ClientRequest): string | undefined => (typeof name === 'string' ? name : undefined);
 
   const { pathname } = new URL(callbackUrl);
   const router = Router({ caseSensitive: true, strict: true });

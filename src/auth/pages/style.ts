@@ -83,7 +83,8 @@ li + li { margin-top: .25rem; }
 .goes + .after { margin-top: .75rem; }
 .goes > span { display: block; }
 .kicker { margin: 0; color: var(--soft); font-size: .875rem; }
-.person { display: flex; align-items: center; justify-content: space-between; gap: 1rem; }
+.person { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 1rem; }
+.person div { min-width: 0; overflow-wrap: anywhere; }
 .person h1, .person p { margin-bottom: 0; }
 .notice { margin: 0 0 1rem; padding: .75rem 1rem; border-radius: .7rem; border: 1px solid var(--line); background: var(--field); }
 .notice.good { border-color: var(--accent); background: var(--tint); }
