@@ -50,7 +50,7 @@ test('the story goes as told, and is readable on any terminal', { timeout }, asy
     'ERROR delete No space left on device: /mnt/tmp',
     '"state":"KILLED"',
     'An administrator signs in',
-    'There is no Kestra credential for you.',
+    'You have not registered a Kestra credential yet.',
     'An editor of acme.data signs in',
     'Your roles allow this in acme.data and below, not in acme.ops.',
     'A viewer signs in',

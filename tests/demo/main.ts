@@ -3,6 +3,7 @@
  * HTTP; then all of it stays up for clients of yours.
  * `-- --once` ends after the story: 0 if all went as told, else 1. `-- --program FILE` takes another build.
  */
+import { resolve as resolvePath } from 'node:path';
 import { parseArgs } from 'node:util';
 import { seed } from '../kestra/seed.ts';
 import { startKestra } from '../kestra/server.ts';
@@ -38,7 +39,7 @@ const play = async (assistant: Assistant): Promise<void> => {
   });
 };
 
-const program = given ?? (await builtProgram());
+const program = given ? resolvePath(given) : await builtProgram();
 const kestra = await startKestra({ version: '2.0.0-SNAPSHOT', pace: paceMs });
 seed(kestra);
 const [user] = defaultUsers;

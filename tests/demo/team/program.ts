@@ -48,7 +48,18 @@ export const startTeam = async (program: string, port: number): Promise<Team> =>
   const key = (await finished(spawn(process.execPath, [program, 'generate-key']))).output.trim();
   const server = run([]);
   server.stderr.pipe(process.stderr);
-  await ready(url);
+  const ended = finished(server);
+  const stop = async () => {
+    server.kill('SIGTERM');
+    await ended;
+    await Promise.all([kestra.close(), provider.stop()]);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const early = ended.then(({ code }) => Promise.reject(new Error(`the server ended with ${code} at its start`)));
+  await Promise.race([ready(url), early]).catch(async (thrown: unknown) => {
+    await stop();
+    throw thrown;
+  });
   return {
     url,
     provider,
@@ -57,13 +68,7 @@ export const startTeam = async (program: string, port: number): Promise<Team> =>
       child.stdin.end(input);
       return finished(child);
     },
-    stop: async () => {
-      const ended = finished(server);
-      server.kill('SIGTERM');
-      await ended;
-      await Promise.all([kestra.close(), provider.stop()]);
-      rmSync(folder, { recursive: true, force: true });
-    },
+    stop,
   };
 };
 
