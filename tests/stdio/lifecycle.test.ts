@@ -48,6 +48,9 @@ const ways: Readonly<Record<string, (program: Program) => void>> = {
   },
 };
 
+/** One of the signals, and one of the ends of the input, stand for both. */
+const halves = ['SIGTERM', 'the end of input'];
+
 const waitingInExecute = async (program: Program, id: number): Promise<void> => {
   program.send({
     jsonrpc: '2.0',
@@ -87,7 +90,7 @@ describe.each(Object.keys(ways))('%s', (way) => {
     expect(logOf(program.stderr).filter(({ level }) => level === 'error')).toEqual([]);
   });
 
-  test('while Kestra does not answer ends it with 0', async () => {
+  test.skipIf(!halves.includes(way))('while Kestra does not answer ends it with 0', async () => {
     const silent = await startKestra({ version: '2.0.0-SNAPSHOT' });
     silent.faults.add({ kind: 'hang' }, { times: Number.POSITIVE_INFINITY });
     const program = start({ env: settingsFor(silent) });
@@ -99,7 +102,7 @@ describe.each(Object.keys(ways))('%s', (way) => {
     await silent.close();
   });
 
-  test('while it waits to try again ends it with 0', async () => {
+  test.skipIf(!halves.includes(way))('while it waits to try again ends it with 0', async () => {
     const busy = await startKestra({ version: '2.0.0-SNAPSHOT' });
     busy.faults.add({ kind: 'status', status: 503, retryAfter: 5 }, { times: Number.POSITIVE_INFINITY });
     const program = start({ env: settingsFor(busy) });

@@ -73,14 +73,17 @@ const exercise = async (program: Program): Promise<void> => {
   await program.ask('tools/list');
   program.send('{"half\n');
   await program.ask('no/such/method', { a: 1 });
-  await program.call('auth_status');
-  await program.call('register_kestra_token');
   await program.call('create_or_update_flow', { source });
-  await program.call('create_or_update_flow', { source: 'nonsense' });
-  await program.call('execute_flow', { namespace: 'secrets', flow_id: 'a', timeout_seconds: 5 });
-  await program.call('execute_flow', { namespace: 'secrets', flow_id: 'nonsense' });
-  for (let i = 0; i < 7; i++) await program.call('list_flows', { namespace: 'secrets' });
-  await program.call('list_flows', { namespace: '..' });
+  const calls: [string, Record<string, unknown>][] = [
+    ['auth_status', {}],
+    ['register_kestra_token', {}],
+    ['create_or_update_flow', { source: 'nonsense' }],
+    ['execute_flow', { namespace: 'secrets', flow_id: 'a', timeout_seconds: 5 }],
+    ['execute_flow', { namespace: 'secrets', flow_id: 'nonsense' }],
+    ['list_flows', { namespace: '..' }],
+    ...Array.from({ length: 7 }, (): [string, Record<string, unknown>] => ['list_flows', { namespace: 'secrets' }]),
+  ];
+  await Promise.all(calls.map(([name, args]) => program.call(name, args)));
 };
 
 describe.each(Object.keys(credentials))('%s is in no line of stdout and stderr', (credential) => {
