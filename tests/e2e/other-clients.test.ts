@@ -14,8 +14,9 @@ import { openLanding } from './landing.ts';
 import { type Program, startProgram } from './program.ts';
 
 /**
- * The clients that tests/e2e/install brings. Not here: Claude Code, which signs in only with a terminal and, as this server takes client
- * metadata documents, fetches its own from the internet; the editors, the desktop applications and the web, which need people or accounts.
+ * The clients that tests/e2e/install brings. Not here: the editors, the desktop applications and the web, which need people or accounts, and
+ * Claude Code, which wants a terminal and names itself by a document on the internet (what it sends to /register is in tests/auth). The
+ * Inspector's command line does not step up where it was given a refresh token; Python's client and the SDK's do.
  */
 const cache = process.env.KESTRA_MCP_E2E_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'kestra-mcp');
 const npm = (name: string) => join(cache, 'npm', 'node_modules', '.bin', name);

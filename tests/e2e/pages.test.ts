@@ -89,7 +89,7 @@ const pages: Record<string, readonly [heading: RegExp, open: () => Promise<void>
     },
   ],
   'not a client': [
-    /application/,
+    /This sign-in cannot go on/,
     async () => {
       await person.page.goto(`${program.url}/authorize?client_id=nobody`);
     },
