@@ -49,16 +49,20 @@ describe('several processes on one file', () => {
     await Promise.all(four.map((worker) => worker.call('check')));
   });
 
-  it(`P05: in ${rounds} rounds of two processes with one refresh token, one wins, and both hold the same pair`, async () => {
-    const two = four.slice(0, 2);
-    await Promise.all(two.map((worker) => worker.open(place.file)));
-    let { refreshToken } = await connect(await opened());
-    for (let i = 0; i < rounds; i += 1) {
-      const request = { refreshToken, clientId: 'client-1' };
-      const both = await Promise.all(two.map((worker) => worker.call<Rotation>('rotateRefresh', request, tokens(), here)));
-      refreshToken = onePair(both);
-    }
-  }, 60_000 + rounds * 100);
+  it(
+    `P05: in ${rounds} rounds of two processes with one refresh token, one wins, and both hold the same pair`,
+    async () => {
+      const two = four.slice(0, 2);
+      await Promise.all(two.map((worker) => worker.open(place.file)));
+      let { refreshToken } = await connect(await opened());
+      for (let i = 0; i < rounds; i += 1) {
+        const request = { refreshToken, clientId: 'client-1' };
+        const both = await Promise.all(two.map((worker) => worker.call<Rotation>('rotateRefresh', request, tokens(), here)));
+        refreshToken = onePair(both);
+      }
+    },
+    60_000 + rounds * 100,
+  );
 
   it('P05: in 1,000 rounds of two processes, each as fast as it can, one wins', async () => {
     const two = four.slice(0, 2);
@@ -87,40 +91,44 @@ describe('several processes on one file', () => {
     }
   }, 60_000);
 
-  it(`P02: ${kills} times kill -9 in a storm of refreshes loses no acknowledged token`, async () => {
-    const names = ['a', 'b', 'c', 'd'];
-    let local = await opened();
-    const held: Record<string, string> = {};
-    for (const name of names) held[name] = (await connect(local)).refreshToken;
-    let acknowledged = 0;
-    let replays = 0;
-    const crew = await start(kills);
-    for (const worker of crew) {
-      await local.close();
-      worker.storm(place.file, { ...held });
-      while (!worker.output.includes('\n')) await pause(2);
-      await pause(Math.random() * 60);
-      await worker.kill();
-      local = await opened();
-      const access: Record<string, string> = {};
-      for (const line of worker.output.split('\n').slice(0, -1)) {
-        const [name = '', accessToken = '', refreshToken = ''] = line.split(' ');
-        access[name] = accessToken;
-        held[name] = refreshToken;
-        acknowledged += 1;
+  it(
+    `P02: ${kills} times kill -9 in a storm of refreshes loses no acknowledged token`,
+    async () => {
+      const names = ['a', 'b', 'c', 'd'];
+      let local = await opened();
+      const held: Record<string, string> = {};
+      for (const name of names) held[name] = (await connect(local)).refreshToken;
+      let acknowledged = 0;
+      let replays = 0;
+      const crew = await start(kills);
+      for (const worker of crew) {
+        await local.close();
+        worker.storm(place.file, { ...held });
+        while (!worker.output.includes('\n')) await pause(2);
+        await pause(Math.random() * 60);
+        await worker.kill();
+        local = await opened();
+        const access: Record<string, string> = {};
+        for (const line of worker.output.split('\n').slice(0, -1)) {
+          const [name = '', accessToken = '', refreshToken = ''] = line.split(' ');
+          access[name] = accessToken;
+          held[name] = refreshToken;
+          acknowledged += 1;
+        }
+        for (const name of names) {
+          if (access[name]) expect(await isLive(local, { accessToken: access[name] })).toBe(true);
+          // The last pair it knows works; if the next one was made but its answer lost, that answer comes now.
+          const rotation = await refresh(local, held[name] ?? '');
+          expect(['rotated', 'replay']).toContain(rotation.outcome);
+          if (rotation.outcome === 'replay') replays += 1;
+          held[name] = ('answer' in rotation && rotation.answer.refreshToken) || '';
+        }
       }
-      for (const name of names) {
-        if (access[name]) expect(await isLive(local, { accessToken: access[name] })).toBe(true);
-        // The last pair it knows works; if the next one was made but its answer lost, that answer comes now.
-        const rotation = await refresh(local, held[name] ?? '');
-        expect(['rotated', 'replay']).toContain(rotation.outcome);
-        if (rotation.outcome === 'replay') replays += 1;
-        held[name] = ('answer' in rotation && rotation.answer.refreshToken) || '';
-      }
-    }
-    expect(acknowledged).toBeGreaterThan(kills);
-    expect(replays).toBeLessThanOrEqual(names.length * kills);
-  }, 60_000 + kills * 3000);
+      expect(acknowledged).toBeGreaterThan(kills);
+      expect(replays).toBeLessThanOrEqual(names.length * kills);
+    },
+    60_000 + kills * 3000,
+  );
 
   it('P02: what one process was killed in does not stop another one that serves', async () => {
     const local = await opened();
