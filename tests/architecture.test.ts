@@ -24,12 +24,15 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   version: [],
   errors: [],
   log: ['errors'],
-  access: ['errors', 'config'],
-  config: ['errors', 'access'],
+  nearest: [],
+  'public-url': ['errors'],
+  access: ['errors', 'config', 'log'],
+  settings: ['errors', 'access', 'nearest'],
+  config: ['errors', 'access', 'settings', 'public-url'],
   kestra: ['errors', 'config', 'log'],
   tools: ['kestra', 'access', 'errors'],
   store: ['errors', 'config', 'log'],
-  auth: ['store', 'access', 'config', 'errors', 'log', 'version'],
+  auth: ['store', 'access', 'config', 'settings', 'public-url', 'errors', 'log', 'version'],
   server: ['tools', 'auth', 'store', 'kestra', 'access', 'config', 'errors', 'log', 'version'],
 };
 const composing = ['main', 'cli'];
@@ -88,7 +91,7 @@ test('the environment is read in two places', () => {
 
 test('only src/kestra knows a path of Kestra', () => {
   const builders = inSource.filter(
-    (path) => !path.startsWith('src/kestra/') && path !== 'src/config.ts' && /['"`/]api\/v1/.test(textOf(path)),
+    (path) => !path.startsWith('src/kestra/') && !['src/config.ts', 'src/settings.ts'].includes(path) && /['"`/]api\/v1/.test(textOf(path)),
   );
   expect(builders).toEqual([]);
 });
