@@ -27,8 +27,40 @@ export interface paths {
             cookie?: never;
         };
         get: operations["getApp"];
-        put?: never;
+        put: operations["updateApp"];
         post?: never;
+        delete: operations["deleteApp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/apps/{uid}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["disableApp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/apps/{uid}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["enableApp"];
         delete?: never;
         options?: never;
         head?: never;
@@ -51,6 +83,134 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/{tenant}/apps/view/{id}/dispatch/{dispatch}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["dispatchApp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/apps/view/{uid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["openApp"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/blueprints/community/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchBlueprints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/blueprints/community/{kind}/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getBlueprint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/blueprints/community/{kind}/{id}/source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getBlueprintSource"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/concurrency-limit/{namespace}/{flowId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["updateConcurrencyLimit"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/concurrency-limit/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchConcurrencyLimits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/dashboards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchDashboards"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/{tenant}/executions/{executionId}": {
         parameters: {
             query?: never;
@@ -61,6 +221,70 @@ export interface paths {
         get: operations["getExecution"];
         put?: never;
         post?: never;
+        delete: operations["deleteExecution"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/actions/change-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["updateExecutionStatus"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/actions/eval": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["evalExpression"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/actions/eval/{taskRunId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["evalTaskRunExpression"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/actions/force-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["forceRunExecution"];
         delete?: never;
         options?: never;
         head?: never;
@@ -83,6 +307,214 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/{tenant}/executions/{executionId}/actions/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["setLabelsOnTerminatedExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/actions/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["pauseExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/actions/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["replayExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/actions/replay-with-inputs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["replayExecutionWithinputs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/actions/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["restartExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/actions/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["resumeExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/actions/resume-from-breakpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["resumeExecutionFromBreakpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/actions/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["updateTaskRunState"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/actions/unqueue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["unqueueExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["downloadFileFromExecution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/file/metas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getFileMetadatasFromExecution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/file/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["previewFileFromExecution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/flow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getFlowFromExecutionById"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/{tenant}/executions/{executionId}/follow": {
         parameters: {
             query?: never;
@@ -91,6 +523,22 @@ export interface paths {
             cookie?: never;
         };
         get: operations["followExecution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getExecutionFlowGraph"];
         put?: never;
         post?: never;
         delete?: never;
@@ -109,6 +557,278 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["createExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{namespace}/{id}/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["validateNewExecutionInputs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["deleteExecutionsByIds"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/by-query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["deleteExecutionsByQuery"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/change-status/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["updateExecutionsStatusByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/kill/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["killExecutionsByIds"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/kill/by-query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["killExecutionsByQuery"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/labels/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["setLabelsOnTerminatedExecutionsByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/labels/by-query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["setLabelsOnTerminatedExecutionsByQuery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/latest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["getLatestExecutions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/pause/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["pauseExecutionsByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/pause/by-query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["pauseExecutionsByQuery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/replay/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["replayExecutionsByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/replay/by-query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["replayExecutionsByQuery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/restart/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["restartExecutionsByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/restart/by-query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["restartExecutionsByQuery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/resume/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["resumeExecutionsByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/resume/by-query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["resumeExecutionsByQuery"];
         delete?: never;
         options?: never;
         head?: never;
@@ -157,6 +877,182 @@ export interface paths {
         get: operations["getFlow"];
         put: operations["updateFlow"];
         post?: never;
+        delete: operations["deleteFlow"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/{namespace}/{id}/dependencies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getFlowDependencies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/{namespace}/{id}/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["generateFlowGraph"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/{namespace}/{id}/revisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listFlowRevisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/delete/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["deleteFlowsByIds"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/delete/by-query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["deleteFlowsByQuery"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/deprecated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listDeprecated"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/disable/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["disableFlowsByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/disable/by-query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["disableFlowsByQuery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/enable/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["enableFlowsByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/enable/by-query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["enableFlowsByQuery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["generateFlowGraphFromSource"];
         delete?: never;
         options?: never;
         head?: never;
@@ -171,6 +1067,22 @@ export interface paths {
             cookie?: never;
         };
         get: operations["searchFlows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchFlowsBySourceCode"];
         put?: never;
         post?: never;
         delete?: never;
@@ -195,6 +1107,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/{tenant}/kv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listAllKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/{tenant}/logs/{executionId}": {
         parameters: {
             query?: never;
@@ -203,6 +1131,262 @@ export interface paths {
             cookie?: never;
         };
         get: operations["listLogsFromExecution"];
+        put?: never;
+        post?: never;
+        delete: operations["deleteLogsFromExecution"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/logs/{executionId}/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["downloadLogsFromExecution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/logs/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/metrics/{executionId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchByExecution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/metrics/aggregates/{namespace}/{flowId}/{metric}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["aggregateMetricsFromFlow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/metrics/names/{namespace}/{flowId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listFlowMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["createNamespace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getNamespace"];
+        put: operations["updateNamespace"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{id}/inherited-variables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["inheritedVariables"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{namespace}/dependencies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getFlowDependenciesFromNamespace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{namespace}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getFileContent"];
+        put: operations["moveFileDirectory"];
+        post: operations["createNamespaceFile"];
+        delete: operations["deleteFileDirectory"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{namespace}/files/directory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listNamespaceDirectoryFiles"];
+        put?: never;
+        post: operations["createNamespaceDirectory"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{namespace}/files/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchNamespaceFiles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{namespace}/files/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getFileMetadatas"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{namespace}/inherited-secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getInheritedSecrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{namespace}/kv/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getKeyValue"];
+        put: operations["setKeyValue"];
+        post?: never;
+        delete: operations["deleteKeyValue"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{namespace}/kv/inheritance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listKeysWithInheritence"];
         put?: never;
         post?: never;
         delete?: never;
@@ -259,6 +1443,246 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/{tenant}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listSecrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/tests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["createTestSuite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/tests/{namespace}/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getTestSuite"];
+        put: operations["updateTestSuite"];
+        post?: never;
+        delete: operations["deleteTestSuite"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/tests/{namespace}/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["runTestSuite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/tests/results/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchTestSuitesResults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/tests/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchTestSuites"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/tests/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["validateTestSuite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers/{namespace}/{flowId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchTriggersForFlow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers/{namespace}/{flowId}/{triggerId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["deleteTrigger"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers/{namespace}/{flowId}/{triggerId}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["restartTrigger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers/{namespace}/{flowId}/{triggerId}/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["unlockTrigger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers/backfill/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["createBackfill"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers/backfill/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["deleteBackfill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers/backfill/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["pauseBackfill"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers/backfill/unpause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["unpauseBackfill"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/{tenant}/triggers/search": {
         parameters: {
             query?: never;
@@ -269,6 +1693,38 @@ export interface paths {
         get: operations["searchTriggers"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers/set-disabled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["disableTriggerById"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers/set-disabled/by-triggers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["disabledTriggersByIds"];
         delete?: never;
         options?: never;
         head?: never;
@@ -307,9 +1763,98 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/pebble/filters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getExpressionFilters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pebble/functions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getExpressionFunctions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plugins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listPlugins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plugins/{cls}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getPluginDocumentation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plugins/schemas/{type}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getSchemasFromType"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export interface components {
     schemas: {
+        AbstractGraph: {
+            branchType?: components["schemas"]["AbstractGraph.BranchType"];
+            type?: string;
+            uid?: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /** @enum {string} */
+        "AbstractGraph.BranchType": "AFTER_EXECUTION" | "ERROR" | "FINALLY";
         AbstractTrigger: {
             allowConcurrent?: boolean;
             assets?: components["schemas"]["AssetsDeclaration"];
@@ -329,6 +1874,16 @@ export interface components {
             workerSelector?: components["schemas"]["WorkerSelector"];
         } & {
             [key: string]: unknown;
+        };
+        AbstractTriggerForExecution: {
+            id: string;
+            type: string;
+            version?: string;
+        };
+        ApiAsyncOperationResponse: {
+            operationId?: string;
+            /** Format: int32 */
+            totalItems?: number;
         };
         ApiExecution: {
             breakpoints?: components["schemas"]["Breakpoint"][];
@@ -384,6 +1939,22 @@ export interface components {
             tenantId: string;
             trigger?: components["schemas"]["ExecutionTrigger"];
         };
+        ApiSecretListResponse_ApiSecretMeta_: {
+            readOnly: boolean;
+            results: components["schemas"]["ApiSecretMetaEEOrApiSecretMeta"][];
+            /** Format: int64 */
+            total?: number;
+        };
+        ApiSecretMetaEEOrApiSecretMeta: {
+            description?: string;
+            key: string;
+            namespace?: string;
+            tags?: components["schemas"]["ApiSecretTag"][];
+        };
+        ApiSecretTag: {
+            key: string;
+            value: string;
+        };
         ApiTaskRun: {
             assets?: components["schemas"]["AssetsInOut"];
             attempts?: components["schemas"]["TaskRunAttempt"][];
@@ -421,6 +1992,29 @@ export interface components {
             updatedAt: string;
             workerId?: string;
         };
+        AppResponse: {
+            dispatch?: string;
+            layout?: components["schemas"]["AppResponse.UILayout"];
+            stream?: string;
+        };
+        "AppResponse.UIBlock": unknown;
+        "AppResponse.UILayout": {
+            blocks?: components["schemas"]["AppResponse.UIBlock"][];
+        };
+        "AppsController.ApiApp": {
+            /** Format: date-time */
+            created?: string;
+            enabled?: boolean;
+            flowId?: string;
+            id?: string;
+            name?: string;
+            namespace?: string;
+            tags?: string[];
+            type?: string;
+            uid?: string;
+            /** Format: date-time */
+            updated?: string;
+        };
         "AppsController.ApiAppCatalogItem": {
             description?: string;
             name?: string;
@@ -440,6 +2034,38 @@ export interface components {
             uid?: string;
             /** Format: date-time */
             updated?: string;
+        };
+        Assertion: {
+            contains?: components["schemas"]["Property_String_"];
+            description?: components["schemas"]["Property_String_"];
+            endsWith?: components["schemas"]["Property_String_"];
+            equalTo?: components["schemas"]["Property_Object_"];
+            errorMessage?: components["schemas"]["Property_String_"];
+            greaterThan?: components["schemas"]["Property_Double_"];
+            greaterThanOrEqualTo?: components["schemas"]["Property_Double_"];
+            in?: components["schemas"]["Property_List_String__"];
+            isNotNull?: components["schemas"]["Property_Boolean_"];
+            isNull?: components["schemas"]["Property_Boolean_"];
+            lessThan?: components["schemas"]["Property_Double_"];
+            lessThanOrEqualTo?: components["schemas"]["Property_Double_"];
+            notEqualTo?: components["schemas"]["Property_Object_"];
+            notIn?: components["schemas"]["Property_List_String__"];
+            startsWith?: components["schemas"]["Property_String_"];
+            taskId?: string;
+            value: components["schemas"]["Property_Object_"];
+        };
+        AssertionResult: {
+            actual: unknown;
+            description?: string;
+            errorMessage?: string;
+            expected: unknown;
+            isSuccess: boolean;
+            operator: string;
+            taskId?: string;
+        };
+        AssertionRunError: {
+            details?: string;
+            message: string;
         };
         Asset: {
             description?: string;
@@ -492,13 +2118,37 @@ export interface components {
         };
         /** @enum {string} */
         "Banner.Type": "ERROR" | "INFO" | "WARNING";
+        "BlueprintController.ApiBlueprintItem": {
+            description?: string;
+            id?: string;
+            includedTasks?: string[];
+            /** Format: date-time */
+            publishedAt?: string;
+            tags?: string[];
+            title?: string;
+        };
+        "BlueprintController.ApiBlueprintItemWithSource": components["schemas"]["BlueprintController.ApiBlueprintItem"] & {
+            kind?: components["schemas"]["BlueprintController.Kind"];
+            source?: string;
+        };
+        /** @enum {string} */
+        "BlueprintController.Kind": "APP" | "DASHBOARD" | "FLOW";
         Breakpoint: {
             id: string;
             value?: string | null;
         };
+        BulkResponse: {
+            /** Format: int32 */
+            count?: number;
+        };
         Cache: {
             enabled: boolean;
             ttl?: string;
+        };
+        Chart_ChartOption_: {
+            chartOptions?: unknown;
+            id: string;
+            type: string;
         };
         Check: {
             behavior?: components["schemas"]["Check.Behavior"];
@@ -518,14 +2168,52 @@ export interface components {
         };
         /** @enum {string} */
         "Concurrency.Behavior": "CANCEL" | "FAIL" | "QUEUE";
+        ConcurrencyLimit: {
+            flowId: string;
+            namespace: string;
+            /** Format: int32 */
+            running?: number;
+            tenantId: string;
+        };
+        CursorOrOffsetPagedResults_LogEntry_OrPagedResults_LogEntry_: {
+            nextCursor?: string;
+            results: components["schemas"]["LogEntry"][];
+            /** Format: int64 */
+            total?: number;
+            type?: components["schemas"]["PaginationType"];
+        };
+        "DashboardController.DashboardResponse": {
+            charts?: components["schemas"]["Chart_ChartOption_"][];
+            /** Format: date-time */
+            created?: string;
+            deleted: boolean;
+            description?: string;
+            id: string;
+            sourceCode?: string;
+            tenantId?: string;
+            timeWindow?: components["schemas"]["TimeWindow"];
+            title: string;
+            /** Format: date-time */
+            updated?: string;
+        };
         DependsOn: {
             condition?: string | null;
             inputs?: string[] | null;
+        };
+        DocumentationWithSchema: {
+            markdown?: string;
+            schema?: components["schemas"]["PluginSchema"];
         };
         /** @enum {string} */
         "EditionProvider.Edition": "EE" | "OSS";
         /** @enum {string} */
         EvaluationType: "CANCEL" | "IGNORE" | "KILL" | "PASS";
+        "ExecutableTask.SubflowId": {
+            flowId?: string;
+            namespace?: string;
+            /** Format: int32 */
+            revision?: number | null;
+        };
         Execution: {
             breakpoints?: components["schemas"]["Breakpoint"][] | null;
             deleted: boolean;
@@ -557,10 +2245,53 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        "ExecutionController.ApiValidateExecutionInputsResponse": {
+            checks: components["schemas"]["ExecutionController.ApiValidateExecutionInputsResponse.ApiCheckFailure"][];
+            id: string;
+            inputs: components["schemas"]["ExecutionController.ApiValidateExecutionInputsResponse.ApiInputAndValue"][];
+            namespace: string;
+        };
+        "ExecutionController.ApiValidateExecutionInputsResponse.ApiCheckFailure": {
+            behavior: components["schemas"]["Check.Behavior"];
+            message: string;
+            style: components["schemas"]["Check.Style"];
+        };
+        "ExecutionController.ApiValidateExecutionInputsResponse.ApiInputAndValue": {
+            enabled?: boolean;
+            errors: components["schemas"]["ExecutionController.ApiValidateExecutionInputsResponse.ApiInputError"][];
+            input: components["schemas"]["Input_Object_"];
+            isDefault?: boolean;
+            value?: unknown;
+        };
+        "ExecutionController.ApiValidateExecutionInputsResponse.ApiInputError": {
+            message: string;
+            renderError?: boolean;
+        };
+        "ExecutionController.EvalResult": {
+            error?: string;
+            result?: string;
+            stackTrace?: string;
+        };
         "ExecutionController.ExecutionResponse": WithRequired<components["schemas"]["Execution"], "deleted"> & {
             deleted: boolean;
             /** Format: uri */
             url?: string;
+        };
+        "ExecutionController.LastExecutionResponse": {
+            flowId: string;
+            id: string;
+            namespace: string;
+            /** Format: date-time */
+            startDate: string;
+            status: components["schemas"]["State.Type"];
+        };
+        "ExecutionController.SetLabelsByIdsRequest": {
+            executionLabels: components["schemas"]["Label"][];
+            executionsId: string[];
+        };
+        "ExecutionController.StateRequest": {
+            state: components["schemas"]["State.Type"];
+            taskRunId: string;
         };
         /** @enum {string} */
         ExecutionKind: "LOOP" | "NORMAL" | "PLAYGROUND" | "TEST";
@@ -573,6 +2304,10 @@ export interface components {
         };
         /** @enum {string} */
         "ExecutionRepositoryInterface.DateFilter": "END_DATE" | "START_DATE" | "START_OR_END_DATE";
+        "ExecutionRepositoryInterface.FlowFilter": {
+            id: string;
+            namespace: string;
+        };
         ExecutionTrigger: {
             id: string;
             /** Format: uri */
@@ -581,6 +2316,27 @@ export interface components {
             variables?: {
                 [key: string]: unknown;
             };
+        };
+        FileAttributes: {
+            /** Format: int64 */
+            creationTime?: number;
+            fileName?: string;
+            /** Format: int64 */
+            lastModifiedTime?: number;
+            metadata?: {
+                [key: string]: string;
+            };
+            /** Format: int64 */
+            size?: number;
+            type?: components["schemas"]["FileAttributes.FileType"];
+        };
+        /** @enum {string} */
+        "FileAttributes.FileType": "Directory" | "File";
+        /** @enum {string} */
+        FileFormat: "JSONL" | "RAW";
+        FileMetas: {
+            /** Format: int64 */
+            size: number;
         };
         FilterOps: {
             CONTAINS?: string | string[] | boolean | number;
@@ -653,6 +2409,16 @@ export interface components {
             version?: components["schemas"]["FilterOps"];
             workerId?: components["schemas"]["FilterOps"];
         };
+        Fixtures: {
+            files?: {
+                [key: string]: string;
+            };
+            inputs?: {
+                [key: string]: unknown;
+            };
+            tasks?: components["schemas"]["TaskFixture"][];
+            trigger?: components["schemas"]["TriggerFixture"];
+        };
         Flow: {
             afterExecution?: components["schemas"]["Task"][];
             checks?: components["schemas"]["Check"][];
@@ -684,11 +2450,81 @@ export interface components {
             };
             workerSelector?: components["schemas"]["WorkerSelector"];
         };
+        "FlowController.FlowWithDeprecatedTasks": {
+            deprecatedTasks?: components["schemas"]["FlowService.TaskDeprecation"][];
+            flowId?: string;
+            namespace?: string;
+            /** Format: int32 */
+            revision?: number;
+        };
+        FlowForExecution: {
+            afterExecution?: components["schemas"]["TaskForExecution"][];
+            deleted: boolean;
+            description?: string;
+            disabled: boolean;
+            draft?: boolean;
+            errors?: components["schemas"]["TaskForExecution"][];
+            finally?: components["schemas"]["TaskForExecution"][];
+            id: string;
+            inputs?: components["schemas"]["Input_Object_"][];
+            labels?: components["schemas"]["Map_Object.Object_"];
+            namespace: string;
+            outputs?: components["schemas"]["Output"][];
+            /** Format: int32 */
+            revision?: number;
+            tasks: components["schemas"]["TaskForExecution"][];
+            triggers?: components["schemas"]["AbstractTriggerForExecution"][];
+            /** Format: date-time */
+            updated?: string;
+            variables?: {
+                [key: string]: unknown;
+            };
+            workerSelector?: components["schemas"]["WorkerSelector"];
+        };
+        FlowGraph: {
+            clusters?: components["schemas"]["FlowGraph.Cluster"][];
+            edges?: components["schemas"]["FlowGraph.Edge"][];
+            flowables?: string[];
+            nodes?: components["schemas"]["AbstractGraph"][];
+        };
+        "FlowGraph.Cluster": {
+            cluster?: components["schemas"]["AbstractGraph"];
+            end?: string;
+            nodes?: string[];
+            parents?: string[];
+            start?: string;
+        };
+        "FlowGraph.Edge": {
+            relation?: components["schemas"]["Relation_1OrRelation"];
+            source?: string;
+            target?: string;
+        };
+        FlowNode: {
+            id?: string;
+            namespace?: string;
+            uid: string;
+        };
         FlowPluginDefault: {
             type: string;
             values?: {
                 [key: string]: unknown;
             };
+        };
+        /** @enum {string} */
+        FlowRelation: "FLOW_TASK" | "FLOW_TRIGGER";
+        "FlowService.TaskDeprecation": {
+            replacement?: string | null;
+            taskId?: string;
+            taskType?: string;
+        };
+        FlowTopologyGraph: {
+            edges?: components["schemas"]["FlowTopologyGraph.Edge"][];
+            nodes?: components["schemas"]["FlowNode"][];
+        };
+        "FlowTopologyGraph.Edge": {
+            relation?: components["schemas"]["FlowRelation"];
+            source?: string;
+            target?: string;
         };
         FlowWithSource: {
             afterExecution?: components["schemas"]["Task"][];
@@ -726,6 +2562,10 @@ export interface components {
             name?: string;
             type?: string;
         };
+        IdWithNamespace: {
+            id?: string;
+            namespace?: string;
+        };
         Input_Object_: {
             defaults?: components["schemas"]["Property_Object_"];
             dependsOn?: components["schemas"]["DependsOn"];
@@ -758,6 +2598,29 @@ export interface components {
             startDate: string;
             tenantId?: string;
         };
+        "KVController.KvDetail": {
+            /** Format: int32 */
+            revision?: number;
+            type?: components["schemas"]["KVType"];
+            /** Format: date-time */
+            updated?: string;
+            value?: unknown;
+        };
+        KVEntry: {
+            /** Format: date-time */
+            creationDate?: string;
+            description?: string | null;
+            /** Format: date-time */
+            expirationDate?: string | null;
+            key?: string;
+            namespace?: string;
+            /** Format: int32 */
+            revision?: number;
+            /** Format: date-time */
+            updateDate?: string;
+        };
+        /** @enum {string} */
+        KVType: "BOOLEAN" | "DATE" | "DATETIME" | "DURATION" | "JSON" | "NUMBER" | "STRING";
         Label: {
             key: string;
             value: string;
@@ -863,6 +2726,34 @@ export interface components {
             logo?: string;
             name?: string;
         };
+        MetricAggregation: {
+            /** Format: date-time */
+            date: string;
+            name: string;
+            /** Format: double */
+            value?: number;
+        };
+        MetricAggregations: {
+            aggregations: components["schemas"]["MetricAggregation"][];
+            groupBy: string;
+        };
+        MetricEntry: {
+            executionId?: string | null;
+            executionKind?: components["schemas"]["ExecutionKind"] | null;
+            flowId: string;
+            name: string;
+            namespace: string;
+            tags?: {
+                [key: string]: string;
+            } | null;
+            taskId?: string | null;
+            taskRunId?: string | null;
+            /** Format: date-time */
+            timestamp: string;
+            type: string;
+            /** Format: double */
+            value: number;
+        };
         "MiscController.EEConfigurationOrMiscController.Configuration": {
             airgapped?: boolean;
             banner?: components["schemas"]["Banner"];
@@ -925,8 +2816,36 @@ export interface components {
             secretByTenant?: boolean;
             storageByTenant?: boolean;
         };
+        Namespace: {
+            allowedNamespaces?: components["schemas"]["Namespace.AllowedNamespace"][];
+            concurrency?: components["schemas"]["Concurrency"];
+            defaultWorkerSelector?: components["schemas"]["WorkerSelector"];
+            deleted: boolean;
+            description?: string;
+            id: string;
+            outputsInInternalStorage?: boolean;
+            quotas?: components["schemas"]["Quota"][];
+            sdkDefaultAuthentication?: components["schemas"]["SDK.Auth"];
+            secretConfiguration?: {
+                [key: string]: unknown;
+            };
+            secretIsolation?: components["schemas"]["Isolation"];
+            secretReadOnly?: boolean;
+            secretType?: string;
+            storageConfiguration?: {
+                [key: string]: unknown;
+            };
+            storageIsolation?: components["schemas"]["Isolation"];
+            storageType?: string;
+            variables?: {
+                [key: string]: unknown;
+            };
+        } & WithRequired<components["schemas"]["NamespaceLight"], "id">;
         "Namespace.AllowedNamespace": {
             namespace: string;
+        };
+        NamespaceLight: {
+            id: string;
         };
         NamespaceOrNamespaceLight: {
             allowedNamespaces?: components["schemas"]["Namespace.AllowedNamespace"][];
@@ -979,8 +2898,28 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
+        PagedResults_ApiTriggerState_: {
+            results: components["schemas"]["ApiTriggerState"][];
+            /** Format: int64 */
+            total: number;
+        };
         "PagedResults_AppsController.ApiAppCatalogItem_": {
             results: components["schemas"]["AppsController.ApiAppCatalogItem"][];
+            /** Format: int64 */
+            total: number;
+        };
+        "PagedResults_BlueprintController.ApiBlueprintItem_": {
+            results: components["schemas"]["BlueprintController.ApiBlueprintItem"][];
+            /** Format: int64 */
+            total: number;
+        };
+        PagedResults_ConcurrencyLimit_: {
+            results: components["schemas"]["ConcurrencyLimit"][];
+            /** Format: int64 */
+            total: number;
+        };
+        "PagedResults_DashboardController.DashboardResponse_": {
+            results: components["schemas"]["DashboardController.DashboardResponse"][];
             /** Format: int64 */
             total: number;
         };
@@ -989,11 +2928,43 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
+        PagedResults_KVEntry_: {
+            results: components["schemas"]["KVEntry"][];
+            /** Format: int64 */
+            total: number;
+        };
+        PagedResults_MetricEntry_: {
+            results: components["schemas"]["MetricEntry"][];
+            /** Format: int64 */
+            total: number;
+        };
         PagedResults_Namespace_: {
             results: components["schemas"]["NamespaceOrNamespaceLight"][];
             /** Format: int64 */
             total: number;
         };
+        PagedResults_Plugin_: {
+            results: components["schemas"]["Plugin"][];
+            /** Format: int64 */
+            total: number;
+        };
+        PagedResults_SearchResult_Flow__: {
+            results: components["schemas"]["SearchResult_Flow_"][];
+            /** Format: int64 */
+            total: number;
+        };
+        PagedResults_TestSuite_: {
+            results: components["schemas"]["TestSuite"][];
+            /** Format: int64 */
+            total: number;
+        };
+        PagedResults_TestSuiteRunResult_: {
+            results: components["schemas"]["TestSuiteRunResult"][];
+            /** Format: int64 */
+            total: number;
+        };
+        /** @enum {string} */
+        PaginationType: "CURSOR" | "OFFSET";
         PasswordConfiguration: {
             /** @default !@#$%^&* */
             passwordAllowedSpecialCharacters?: string;
@@ -1035,10 +3006,68 @@ export interface components {
             /** @default PT1H */
             window?: string;
         };
+        PebbleFunction: {
+            arguments?: components["schemas"]["PebbleFunction.Argument"][];
+            name?: string;
+        };
+        "PebbleFunction.Argument": {
+            defaultValue?: string | null;
+            name?: string;
+        };
+        Plugin: {
+            additionalPlugins?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            aliases?: string[];
+            appBlocks?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            apps?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            categories?: components["schemas"]["PluginSubGroup.PluginCategory"][];
+            charts?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            controllers?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            dataFilters?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            dataFiltersKPI?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            description?: string;
+            group?: string;
+            guides?: string[];
+            license?: string;
+            logExporters?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            longDescription?: string;
+            manifest?: {
+                [key: string]: string;
+            };
+            name?: string;
+            secrets?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            storages?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            subGroup?: string;
+            taskRunners?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            tasks?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            title?: string;
+            triggers?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            version?: string;
+        };
+        "Plugin.PluginElementMetadata": {
+            cls?: string;
+            deprecated?: boolean;
+            description?: string;
+            title?: string;
+        };
+        PluginSchema: {
+            definitions?: {
+                [key: string]: unknown;
+            };
+            outputs?: {
+                [key: string]: unknown;
+            };
+            properties?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @enum {string} */
+        "PluginSubGroup.PluginCategory": "AI" | "ALERTING" | "BATCH" | "BI" | "BUSINESS" | "CLOUD" | "CORE" | "DATA" | "DATABASE" | "INFRASTRUCTURE" | "INGESTION" | "MESSAGING" | "OTHER" | "SCRIPT" | "STORAGE" | "TOOL" | "TRANSFORMATION";
         Property_Boolean_: string | boolean;
+        Property_Double_: string | number;
         Property_Duration_: string;
         Property_List_Asset__: string | components["schemas"]["Asset"][];
         Property_List_AssetIdentifier__: string | components["schemas"]["AssetIdentifier"][];
+        Property_List_String__: string | string[];
         Property_Object_: string | unknown;
         Property_String_: string;
         Quota: {
@@ -1049,6 +3078,12 @@ export interface components {
         };
         /** @enum {string} */
         "Quota.Behavior": "CANCEL" | "FAIL";
+        Relation_1OrRelation: {
+            relationType?: components["schemas"]["RelationType"];
+            value?: string;
+        };
+        /** @enum {string} */
+        RelationType: "AFTER_EXECUTION" | "CHOICE" | "DYNAMIC" | "ERROR" | "FINALLY" | "PARALLEL" | "SEQUENTIAL";
         RightSidebarConfiguration: {
             customLinks?: {
                 [key: string]: components["schemas"]["RightSidebarConfiguration.CustomLink"];
@@ -1058,10 +3093,16 @@ export interface components {
             title?: string;
             url?: string;
         };
+        /** @enum {string} */
+        SchemaType: "APPS" | "DASHBOARD" | "FLOW" | "PLUGINDEFAULT" | "POLICY" | "REUSABLEINPUTS" | "TASK" | "TESTSUITES" | "TRIGGER";
         "SDK.Auth": {
             apiToken?: string | null;
             password?: string | null;
             username?: string | null;
+        };
+        SearchResult_Flow_: {
+            fragments?: string[];
+            model?: components["schemas"]["Flow"];
         };
         /** @enum {string} */
         ServiceType: "CONTROLLER" | "EXECUTOR" | "INDEXER" | "INVALID" | "SCHEDULER" | "WEBSERVER" | "WORKER";
@@ -1121,6 +3162,14 @@ export interface components {
             state?: components["schemas"]["State.Type"];
             value?: string;
         };
+        TaskForExecution: {
+            id: string;
+            inputs?: components["schemas"]["Input_Object_"][];
+            subflowId?: components["schemas"]["ExecutableTask.SubflowId"];
+            tasks?: components["schemas"]["TaskForExecution"][];
+            type: string;
+            version?: string;
+        };
         TaskRun: {
             assets?: components["schemas"]["AssetsInOut"] | null;
             attempts?: components["schemas"]["TaskRunAttempt"][];
@@ -1147,9 +3196,98 @@ export interface components {
             workerId?: string | null;
         };
         /** @enum {string} */
+        TestState: "ERROR" | "FAILED" | "SKIPPED" | "SUCCESS";
+        TestSuite: {
+            deleted?: boolean;
+            description?: string;
+            disabled?: boolean;
+            flowId: string;
+            id: string;
+            namespace: string;
+            source?: string;
+            testCases: components["schemas"]["UnitTest"][];
+        };
+        "TestSuiteController.RunRequest": {
+            testCases?: string[];
+        };
+        TestSuiteRunResult: {
+            /** Format: date-time */
+            endDate: string;
+            flowId: string;
+            id: string;
+            namespace: string;
+            results?: components["schemas"]["UnitTestResult"][];
+            /** Format: date-time */
+            startDate: string;
+            state: components["schemas"]["TestState"];
+            testSuiteId: string;
+        };
+        TimeWindow: {
+            default?: string;
+            max?: string;
+        };
+        "TriggerController.ApiCreateBackfillRequest": {
+            backfill?: components["schemas"]["TriggerController.ApiCreateBackfillRequest.Backfill"];
+            flowId?: string;
+            namespace?: string;
+            triggerId?: string;
+        };
+        "TriggerController.ApiCreateBackfillRequest.Backfill": {
+            /** Format: date-time */
+            end?: string;
+            inputs?: {
+                [key: string]: unknown;
+            };
+            labels?: components["schemas"]["Label"][];
+            /** Format: date-time */
+            start?: string;
+        };
+        "TriggerController.ApiDisableTriggerRequest": {
+            disabled?: boolean;
+            flowId?: string;
+            namespace?: string;
+            triggerId?: string;
+        };
+        "TriggerController.ApiTriggerId": {
+            flowId?: string;
+            namespace?: string;
+            triggerId?: string;
+        };
+        "TriggerController.SetDisabledRequest": {
+            disabled: boolean;
+            triggers: components["schemas"]["TriggerController.ApiTriggerId"][];
+        };
+        TriggerFixture: {
+            id: string;
+            type: string;
+            variables?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @enum {string} */
         TriggerType: "POLLING" | "REALTIME" | "SCHEDULE";
         /** @enum {string} */
         Type: "ARRAY" | "BOOL" | "DATE" | "DATETIME" | "DURATION" | "EMAIL" | "FILE" | "FLOAT" | "FORM" | "INT" | "JSON" | "MULTISELECT" | "REUSABLE_INPUTS" | "SECRET" | "SELECT" | "STRING" | "TIME" | "URI" | "YAML";
+        UnitTest: {
+            assertions: components["schemas"]["Assertion"][];
+            description?: string;
+            disabled?: boolean;
+            expectedState?: components["schemas"]["State.Type"];
+            fixtures?: components["schemas"]["Fixtures"];
+            id: string;
+            type: string;
+        };
+        UnitTestResult: {
+            assertionResults: components["schemas"]["AssertionResult"][];
+            errors: components["schemas"]["AssertionRunError"][];
+            executionId?: string;
+            fixtures?: components["schemas"]["Fixtures"];
+            state: components["schemas"]["TestState"];
+            testId: string;
+            testType: string;
+            /** Format: uri */
+            url?: string;
+        };
         ValidateConstraintViolation: {
             constraints?: string;
             deprecationPaths?: string[];
@@ -1226,6 +3364,98 @@ export interface operations {
             };
         };
     };
+    updateApp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-yaml": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppsController.ApiAppSource"];
+                };
+            };
+        };
+    };
+    deleteApp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    disableApp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppsController.ApiApp"];
+                };
+            };
+        };
+    };
+    enableApp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppsController.ApiApp"];
+                };
+            };
+        };
+    };
     searchAppsFromCatalog: {
         parameters: {
             query?: {
@@ -1251,6 +3481,204 @@ export interface operations {
             };
         };
     };
+    dispatchApp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dispatch: string;
+                id: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "multipart/form-data": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppResponse"];
+                };
+            };
+        };
+    };
+    openApp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppResponse"];
+                };
+            };
+        };
+    };
+    searchBlueprints: {
+        parameters: {
+            query?: {
+                filters?: components["schemas"]["Filters"];
+                page?: number;
+                size?: number;
+                sort?: string | null;
+            };
+            header?: never;
+            path: {
+                kind: components["schemas"]["BlueprintController.Kind"];
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_BlueprintController.ApiBlueprintItem_"];
+                };
+            };
+        };
+    };
+    getBlueprint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                kind: components["schemas"]["BlueprintController.Kind"];
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlueprintController.ApiBlueprintItemWithSource"];
+                };
+            };
+        };
+    };
+    getBlueprintSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                kind: components["schemas"]["BlueprintController.Kind"];
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/yaml": string;
+                };
+            };
+        };
+    };
+    updateConcurrencyLimit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flowId: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConcurrencyLimit"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConcurrencyLimit"];
+                };
+            };
+        };
+    };
+    searchConcurrencyLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_ConcurrencyLimit_"];
+                };
+            };
+        };
+    };
+    searchDashboards: {
+        parameters: {
+            query?: {
+                page?: number;
+                q?: string | null;
+                size?: number;
+                sort?: string[] | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_DashboardController.DashboardResponse_"];
+                };
+            };
+        };
+    };
     getExecution: {
         parameters: {
             query?: never;
@@ -1269,6 +3697,135 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ApiExecution"];
+                };
+            };
+        };
+    };
+    deleteExecution: {
+        parameters: {
+            query?: {
+                deleteLogs?: boolean;
+                deleteMetrics?: boolean;
+                deleteStorage?: boolean;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    updateExecutionStatus: {
+        parameters: {
+            query: {
+                status: components["schemas"]["State.Type"];
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+        };
+    };
+    evalExpression: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionController.EvalResult"];
+                };
+            };
+        };
+    };
+    evalTaskRunExpression: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                executionId: string;
+                taskRunId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionController.EvalResult"];
+                };
+            };
+        };
+    };
+    forceRunExecution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
                 };
             };
         };
@@ -1303,6 +3860,353 @@ export interface operations {
             };
         };
     };
+    setLabelsOnTerminatedExecution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Label"][];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+        };
+    };
+    pauseExecution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    replayExecution: {
+        parameters: {
+            query?: {
+                breakpoints?: string | null;
+                revision?: number | null;
+                taskRunId?: string | null;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+        };
+    };
+    replayExecutionWithinputs: {
+        parameters: {
+            query?: {
+                breakpoints?: string | null;
+                revision?: number | null;
+                taskRunId?: string | null;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+        };
+    };
+    restartExecution: {
+        parameters: {
+            query?: {
+                revision?: number | null;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+        };
+    };
+    resumeExecution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    resumeExecutionFromBreakpoint: {
+        parameters: {
+            query?: {
+                breakpoints?: string | null;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    updateTaskRunState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExecutionController.StateRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+        };
+    };
+    unqueueExecution: {
+        parameters: {
+            query: {
+                state: components["schemas"]["State.Type"] | null;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+        };
+    };
+    downloadFileFromExecution: {
+        parameters: {
+            query: {
+                format?: components["schemas"]["FileFormat"];
+                path: string;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": ReadableStream<Uint8Array>;
+                };
+            };
+        };
+    };
+    getFileMetadatasFromExecution: {
+        parameters: {
+            query: {
+                path: string;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileMetas"];
+                };
+            };
+        };
+    };
+    previewFileFromExecution: {
+        parameters: {
+            query: {
+                encoding?: string;
+                maxRows: number | null;
+                path: string;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    getFlowFromExecutionById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowForExecution"];
+                };
+            };
+        };
+    };
     followExecution: {
         parameters: {
             query?: never;
@@ -1321,6 +4225,30 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": ReadableStream<Uint8Array>;
+                };
+            };
+        };
+    };
+    getExecutionFlowGraph: {
+        parameters: {
+            query?: {
+                subflows?: string[] | null;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowGraph"];
                 };
             };
         };
@@ -1357,6 +4285,546 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ExecutionController.ExecutionResponse"];
+                };
+            };
+        };
+    };
+    validateNewExecutionInputs: {
+        parameters: {
+            query: {
+                labels: string[] | null;
+                revision?: number | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionController.ApiValidateExecutionInputsResponse"];
+                };
+            };
+        };
+    };
+    deleteExecutionsByIds: {
+        parameters: {
+            query?: {
+                deleteLogs?: boolean;
+                deleteMetrics?: boolean;
+                deleteStorage?: boolean;
+                includeNonTerminated?: boolean | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    deleteExecutionsByQuery: {
+        parameters: {
+            query?: {
+                deleteLogs?: boolean;
+                deleteMetrics?: boolean;
+                deleteStorage?: boolean;
+                filters?: components["schemas"]["Filters"];
+                includeNonTerminated?: boolean | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    updateExecutionsStatusByIds: {
+        parameters: {
+            query: {
+                newStatus: components["schemas"]["State.Type"];
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+        };
+    };
+    killExecutionsByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+        };
+    };
+    killExecutionsByQuery: {
+        parameters: {
+            query?: {
+                filters?: components["schemas"]["Filters"];
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+        };
+    };
+    setLabelsOnTerminatedExecutionsByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExecutionController.SetLabelsByIdsRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+        };
+    };
+    setLabelsOnTerminatedExecutionsByQuery: {
+        parameters: {
+            query?: {
+                filters?: components["schemas"]["Filters"];
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Label"][];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+        };
+    };
+    getLatestExecutions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExecutionRepositoryInterface.FlowFilter"][];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionController.LastExecutionResponse"][];
+                };
+            };
+        };
+    };
+    pauseExecutionsByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+        };
+    };
+    pauseExecutionsByQuery: {
+        parameters: {
+            query?: {
+                filters?: components["schemas"]["Filters"];
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+        };
+    };
+    replayExecutionsByIds: {
+        parameters: {
+            query?: {
+                latestRevision?: boolean | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+        };
+    };
+    replayExecutionsByQuery: {
+        parameters: {
+            query?: {
+                filters?: components["schemas"]["Filters"];
+                latestRevision?: boolean | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+        };
+    };
+    restartExecutionsByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+        };
+    };
+    restartExecutionsByQuery: {
+        parameters: {
+            query?: {
+                filters?: components["schemas"]["Filters"];
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+        };
+    };
+    resumeExecutionsByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+        };
+    };
+    resumeExecutionsByQuery: {
+        parameters: {
+            query?: {
+                filters?: components["schemas"]["Filters"];
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
                 };
             };
         };
@@ -1471,6 +4939,304 @@ export interface operations {
             };
         };
     };
+    deleteFlow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    getFlowDependencies: {
+        parameters: {
+            query?: {
+                destinationOnly?: boolean;
+                expandAll?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowTopologyGraph"];
+                };
+            };
+        };
+    };
+    generateFlowGraph: {
+        parameters: {
+            query?: {
+                revision?: number | null;
+                subflows?: string[] | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowGraph"];
+                };
+            };
+        };
+    };
+    listFlowRevisions: {
+        parameters: {
+            query?: {
+                allowDelete?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowWithSource"][];
+                };
+            };
+        };
+    };
+    deleteFlowsByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdWithNamespace"][];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    deleteFlowsByQuery: {
+        parameters: {
+            query?: {
+                filters?: components["schemas"]["Filters"];
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    listDeprecated: {
+        parameters: {
+            query?: {
+                namespace?: string | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowController.FlowWithDeprecatedTasks"][];
+                };
+            };
+        };
+    };
+    disableFlowsByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdWithNamespace"][];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    disableFlowsByQuery: {
+        parameters: {
+            query?: {
+                filters?: components["schemas"]["Filters"];
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    enableFlowsByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdWithNamespace"][];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    enableFlowsByQuery: {
+        parameters: {
+            query?: {
+                filters?: components["schemas"]["Filters"];
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    generateFlowGraphFromSource: {
+        parameters: {
+            query?: {
+                subflows?: string[] | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-yaml": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowGraph"];
+                };
+            };
+        };
+    };
     searchFlows: {
         parameters: {
             query?: {
@@ -1493,6 +5259,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PagedResults_Flow_"];
+                };
+            };
+        };
+    };
+    searchFlowsBySourceCode: {
+        parameters: {
+            query?: {
+                namespace?: string | null;
+                page?: number;
+                q?: string | null;
+                size?: number;
+                sort?: string[] | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_SearchResult_Flow__"];
                 };
             };
         };
@@ -1522,6 +5315,32 @@ export interface operations {
             };
         };
     };
+    listAllKeys: {
+        parameters: {
+            query?: {
+                filters?: components["schemas"]["Filters"];
+                page?: number;
+                size?: number;
+                sort?: string[] | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_KVEntry_"];
+                };
+            };
+        };
+    };
     listLogsFromExecution: {
         parameters: {
             query?: {
@@ -1542,6 +5361,627 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LogEntry"][];
+                };
+            };
+        };
+    };
+    deleteLogsFromExecution: {
+        parameters: {
+            query?: {
+                attempt?: number | null;
+                minLevel?: components["schemas"]["Level"] | null;
+                taskId?: string | null;
+                taskRunId?: string | null;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    downloadLogsFromExecution: {
+        parameters: {
+            query?: {
+                filters?: components["schemas"]["Filters"];
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": ReadableStream<Uint8Array>;
+                };
+            };
+        };
+    };
+    searchLogs: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                filters?: components["schemas"]["Filters"];
+                page?: number;
+                size?: number;
+                sort?: string[] | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CursorOrOffsetPagedResults_LogEntry_OrPagedResults_LogEntry_"];
+                };
+            };
+        };
+    };
+    searchByExecution: {
+        parameters: {
+            query?: {
+                page?: number;
+                size?: number;
+                sort?: string[] | null;
+                taskId?: string | null;
+                taskRunId?: string | null;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_MetricEntry_"];
+                };
+            };
+        };
+    };
+    aggregateMetricsFromFlow: {
+        parameters: {
+            query?: {
+                aggregation?: string;
+                endDate?: string | null;
+                startDate?: string | null;
+            };
+            header?: never;
+            path: {
+                flowId: string;
+                metric: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricAggregations"];
+                };
+            };
+        };
+    };
+    listFlowMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flowId: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+        };
+    };
+    createNamespace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Namespace"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Namespace"];
+                };
+            };
+        };
+    };
+    getNamespace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NamespaceOrNamespaceLight"];
+                };
+            };
+        };
+    };
+    updateNamespace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Namespace"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Namespace"];
+                };
+            };
+        };
+    };
+    inheritedVariables: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
+    getFlowDependenciesFromNamespace: {
+        parameters: {
+            query?: {
+                destinationOnly?: boolean;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowTopologyGraph"];
+                };
+            };
+        };
+    };
+    getFileContent: {
+        parameters: {
+            query: {
+                path: string;
+                revision?: number | null;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": ReadableStream<Uint8Array>;
+                };
+            };
+        };
+    };
+    moveFileDirectory: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    createNamespaceFile: {
+        parameters: {
+            query: {
+                path: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    deleteFileDirectory: {
+        parameters: {
+            query: {
+                path: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    listNamespaceDirectoryFiles: {
+        parameters: {
+            query?: {
+                path?: string | null;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileAttributes"][];
+                };
+            };
+        };
+    };
+    createNamespaceDirectory: {
+        parameters: {
+            query?: {
+                path?: string | null;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    searchNamespaceFiles: {
+        parameters: {
+            query: {
+                q: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+        };
+    };
+    getFileMetadatas: {
+        parameters: {
+            query?: {
+                path?: string | null;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileAttributes"];
+                };
+            };
+        };
+    };
+    getInheritedSecrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: string[];
+                    };
+                };
+            };
+        };
+    };
+    getKeyValue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KVController.KvDetail"];
+                };
+            };
+        };
+    };
+    setKeyValue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    deleteKeyValue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": boolean;
+                };
+            };
+        };
+    };
+    listKeysWithInheritence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KVEntry"][];
                 };
             };
         };
@@ -1620,6 +6060,442 @@ export interface operations {
             };
         };
     };
+    listSecrets: {
+        parameters: {
+            query?: {
+                filters?: components["schemas"]["Filters"];
+                page?: number;
+                size?: number;
+                sort?: string[] | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiSecretListResponse_ApiSecretMeta_"];
+                };
+            };
+        };
+    };
+    createTestSuite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-yaml": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestSuite"];
+                };
+            };
+        };
+    };
+    getTestSuite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestSuite"];
+                };
+            };
+        };
+    };
+    updateTestSuite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-yaml": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestSuite"];
+                };
+            };
+        };
+    };
+    deleteTestSuite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    runTestSuite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TestSuiteController.RunRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestSuiteRunResult"];
+                };
+            };
+        };
+    };
+    searchTestSuitesResults: {
+        parameters: {
+            query?: {
+                flowId?: string | null;
+                namespace?: string | null;
+                page?: number;
+                size?: number;
+                sort?: string[] | null;
+                testSuiteId?: string | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_TestSuiteRunResult_"];
+                };
+            };
+        };
+    };
+    searchTestSuites: {
+        parameters: {
+            query?: {
+                flowId?: string | null;
+                includeChildNamespaces?: boolean;
+                namespace?: string | null;
+                page?: number;
+                size?: number;
+                sort?: string[] | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_TestSuite_"];
+                };
+            };
+        };
+    };
+    validateTestSuite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-yaml": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ValidateConstraintViolation"];
+                };
+            };
+        };
+    };
+    searchTriggersForFlow: {
+        parameters: {
+            query?: {
+                page?: number;
+                q?: string | null;
+                size?: number;
+                sort?: string[] | null;
+            };
+            header?: never;
+            path: {
+                flowId: string | null;
+                namespace: string | null;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_ApiTriggerState_"];
+                };
+            };
+        };
+    };
+    deleteTrigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flowId: string;
+                namespace: string;
+                tenant: string;
+                triggerId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    restartTrigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flowId: string;
+                namespace: string;
+                tenant: string;
+                triggerId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiTriggerState"];
+                };
+            };
+        };
+    };
+    unlockTrigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flowId: string;
+                namespace: string;
+                tenant: string;
+                triggerId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiTriggerState"];
+                };
+            };
+        };
+    };
+    createBackfill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TriggerController.ApiCreateBackfillRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiTriggerState"];
+                };
+            };
+        };
+    };
+    deleteBackfill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TriggerController.ApiTriggerId"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiTriggerState"];
+                };
+            };
+        };
+    };
+    pauseBackfill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TriggerController.ApiTriggerId"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiTriggerState"];
+                };
+            };
+        };
+    };
+    unpauseBackfill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TriggerController.ApiTriggerId"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiTriggerState"];
+                };
+            };
+        };
+    };
     searchTriggers: {
         parameters: {
             query?: {
@@ -1643,6 +6519,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PagedResults_ApiTriggerAndState_"];
+                };
+            };
+        };
+    };
+    disableTriggerById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TriggerController.ApiDisableTriggerRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiTriggerState"];
+                };
+            };
+        };
+    };
+    disabledTriggersByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TriggerController.SetDisabledRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
                 };
             };
         };
@@ -1681,6 +6615,116 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MeController.ApiMe"];
+                };
+            };
+        };
+    };
+    getExpressionFilters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+        };
+    };
+    getExpressionFunctions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PebbleFunction"][];
+                };
+            };
+        };
+    };
+    listPlugins: {
+        parameters: {
+            query?: {
+                filters?: components["schemas"]["Filters"];
+                page?: number;
+                size?: number;
+                sort?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_Plugin_"];
+                };
+            };
+        };
+    };
+    getPluginDocumentation: {
+        parameters: {
+            query?: {
+                all?: boolean;
+            };
+            header?: never;
+            path: {
+                cls: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentationWithSchema"];
+                };
+            };
+        };
+    };
+    getSchemasFromType: {
+        parameters: {
+            query?: {
+                arrayOf?: boolean | null;
+            };
+            header?: never;
+            path: {
+                type: components["schemas"]["SchemaType"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
         };
