@@ -89,7 +89,7 @@ const listed = (tool: Tool, session: Session, edition: Instance['edition']): boo
 
 const hints: Readonly<Record<Effect, object>> = {
   read: { readOnlyHint: true, openWorldHint: false },
-  write: { destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  write: { destructiveHint: false, openWorldHint: false },
   run: { destructiveHint: true, idempotentHint: false, openWorldHint: true },
   destroy: { destructiveHint: true, idempotentHint: true, openWorldHint: false },
   session: { readOnlyHint: true, openWorldHint: false },
@@ -115,14 +115,15 @@ const describe = (tool: Tool): Description => {
   return made;
 };
 
-/** Without what says nothing to a model: the dialect, and bounds that every integer has. */
+/** Without what says nothing to a model, and what not every client understands: prepare() holds the arguments to all of it anyway. */
 const lean = (schema: unknown): Description['inputSchema'] =>
   JSON.parse(
-    JSON.stringify(schema, (key, value) =>
-      key === '$schema' ||
-      (key === 'maximum' && value === Number.MAX_SAFE_INTEGER) ||
-      (key === 'minimum' && value === Number.MIN_SAFE_INTEGER)
-        ? undefined
-        : value,
-    ),
+    JSON.stringify(schema, function (this: Record<string, unknown>, key, value) {
+      if (key === '$schema' || key === 'propertyNames') return undefined;
+      if (key === 'maximum' && value === Number.MAX_SAFE_INTEGER) return undefined;
+      if (key === 'minimum' && value === Number.MIN_SAFE_INTEGER) return undefined;
+      if ((key === 'minLength' || key === 'maxLength') && this.type === 'string') return undefined;
+      if (key === 'pattern' && this.format === 'date-time') return undefined;
+      return value;
+    }),
   );

@@ -93,7 +93,9 @@ const lastTrouble = async (context: Context<Uses>, { id }: Execution): Promise<s
   });
   const lines = trouble
     .slice(-mostLogLines)
-    .map(({ timestamp, level, taskId, message }) => `${timestamp} ${level} ${taskId ?? '-'} ${String(redact(message ?? '')).slice(0, 1000)}`);
+    .map(
+      ({ timestamp, level, taskId, message }) => `${timestamp} ${level} ${taskId ?? '-'} ${String(redact(message ?? '')).slice(0, 1000)}`,
+    );
   return lines.length > 0 ? lines.join('\n') : undefined;
 };
 

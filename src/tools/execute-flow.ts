@@ -33,12 +33,7 @@ const input = z.strictObject({
   schedule_date: instant.optional().describe('start then, with Z or an offset'),
   wait: wait.describe('default true'),
   timeout_seconds: timeoutSeconds,
-  run_key: z
-    .string()
-    .min(1)
-    .max(200)
-    .optional()
-    .describe('your name for this run: the same key again finds it instead of starting a second'),
+  run_key: z.string().min(1).max(200).optional().describe('your name for this run: the same key again finds it and starts nothing'),
 });
 type Input = z.output<typeof input>;
 
@@ -46,7 +41,7 @@ export const executeFlow = recipe({
   name: 'execute_flow',
   title: 'Execute flow',
   description:
-    'Start one execution of a flow. By default it then waits for the end and, on a failure, says why; if the time is up first, the answer is the execution as it stands: go on with get_execution, never start it again. Cancelling stops the waiting, not the execution.',
+    'Start one execution of a flow and wait for its end; on a failure the answer says why. If the time is up first, it is the execution as it stands: go on with get_execution, never start it again. Cancelling stops the waiting, not the execution.',
   permissions: ['kestra.flow.execute'],
   effect: 'run',
   input,

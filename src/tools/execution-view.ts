@@ -21,20 +21,7 @@ export const briefExecution = async (context: Place, execution: Listed) => ({
 
 /** An execution in full: what it is, how far it is, what went in and came out, without secrets. */
 export const fullExecution = async (context: Place, execution: Execution) => {
-  const {
-    id,
-    namespace,
-    flowId,
-    flowRevision,
-    labels,
-    inputs,
-    outputs,
-    trigger,
-    taskRunList = [],
-    parentId,
-    originalId,
-    scheduleDate,
-  } = execution;
+  const { id, namespace, flowId, flowRevision, labels, inputs, outputs, trigger, taskRunList = [], parentId, originalId } = execution;
   const shown = taskRunList.length > mostTasks ? [...taskRunList].sort(byNeed).slice(0, mostTasks) : taskRunList;
   return {
     execution_id: id,
@@ -42,7 +29,6 @@ export const fullExecution = async (context: Place, execution: Execution) => {
     flow_id: flowId,
     revision: flowRevision,
     ...times(execution),
-    ...(scheduleDate && { scheduled_for: scheduleDate }),
     ...(parentId && { parent_execution_id: parentId }),
     ...(originalId && originalId !== id && { replay_of: originalId }),
     ...(trigger && { started_by: { trigger_id: trigger.id, type: trigger.type } }),
@@ -56,12 +42,19 @@ export const fullExecution = async (context: Place, execution: Execution) => {
   };
 };
 
-/** Kestra gives a paused execution an end too, which it takes back when the execution goes on. */
-const times = ({ state }: Pick<Execution, 'state'>) => ({
-  state: state.current,
-  started: state.startDate,
-  ...(hasEnded({ state }) && { ended: state.endDate, ...seconds(state) }),
-});
+/** Kestra gives a paused execution an end too, which it takes back when the execution goes on, and a start to one that only waits. */
+const times = (execution: Pick<Execution, 'state' | 'scheduleDate'>) => {
+  const { state, scheduleDate } = execution;
+  return {
+    state: state.current,
+    ...(isScheduled(execution) ? { created: state.startDate } : { started: state.startDate }),
+    ...(scheduleDate && { scheduled_for: scheduleDate }),
+    ...(hasEnded(execution) && { ended: state.endDate, ...seconds(state) }),
+  };
+};
+
+const isScheduled = ({ state, scheduleDate }: Pick<Execution, 'state' | 'scheduleDate'>): boolean =>
+  state.current === 'CREATED' && Boolean(scheduleDate);
 
 const seconds = ({ startDate, endDate }: { startDate?: string; endDate?: string | null }) => {
   if (!startDate || !endDate) return {};
@@ -85,6 +78,7 @@ const need = (run: TaskRun): number => (run.state.current === 'FAILED' ? 2 : has
 
 const nextStep = (execution: Execution): { next?: string } => {
   if (isPaused(execution)) return { next: 'It is paused and goes on when somebody resumes it, in the UI or through the API.' };
+  if (isScheduled(execution)) return { next: 'It starts at its date; until then kill_execution takes it back.' };
   if (!hasEnded(execution)) return { next: 'Not finished: get_execution with wait: true follows it; kill_execution stops it.' };
   return {};
 };

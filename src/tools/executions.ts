@@ -19,7 +19,7 @@ export const getExecution = recipe({
   name: 'get_execution',
   title: 'Get execution',
   description:
-    "An execution's state, tasks, inputs and outputs; with task_id also that task's outputs. With wait it follows until the end, or until the time is up.",
+    "An execution's state, tasks, inputs and outputs, and why it failed; with task_id also that task's outputs. With wait it follows until the end, or until the time is up.",
   permissions: ['kestra.execution.read'],
   effect: 'read',
   input: z.strictObject({

@@ -5,6 +5,7 @@ import type { Reply } from '../kestra/operation.ts';
 import { flowNote, ifFound, namespaceNote } from './absence.ts';
 import { answer } from './answer.ts';
 import { children, flowId, namespace, page, paged, query, size } from './fields.ts';
+import { type Declared, flatten, isRequired } from './inputs.ts';
 import { flowLink } from './link.ts';
 import { brief, labelMap, quoted } from './quoted.ts';
 import { type Context, recipe } from './tool.ts';
@@ -77,7 +78,7 @@ export const getFlow = recipe({
         ...(disabled && { disabled }),
         ...(draft && { draft }),
         ...(inputs.length > 0 && {
-          inputs: inputs.map(({ id, type, required, defaults }) => ({ id, type, required: (required ?? true) && defaults === undefined })),
+          inputs: flatten(inputs as readonly Declared[]).map((input) => ({ id: input.id, type: input.type, required: isRequired(input) })),
         }),
         ...(triggers.length > 0 && { triggers: triggers.map(({ id, type, disabled }) => ({ id, type, ...(disabled && { disabled }) })) }),
         ...quoted({ description: brief(description), labels: labelMap(labels) }),

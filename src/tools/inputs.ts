@@ -60,7 +60,7 @@ export const encodeInputs = (declared: readonly Declared[], given: Readonly<Reco
 };
 
 /** Required, and nothing fills it in if it is left out. An input that depends on others may not be asked for at all. */
-const isRequired = ({ required, defaults, dependsOn }: Declared): boolean =>
+export const isRequired = ({ required, defaults, dependsOn }: Declared): boolean =>
   (required ?? true) && defaults === undefined && dependsOn === undefined;
 
 /** An input in words, such as `count INT (required)`. */

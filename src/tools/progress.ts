@@ -27,7 +27,7 @@ export const reportProgress = (
   let sent = -1;
   const send = () => {
     sent = done > sent ? done : sent + (Math.floor(sent) + 1 - sent) / 2;
-    progress(sent, Math.max(known, Math.ceil(sent)), message);
+    progress(sent, Math.max(known, Math.ceil(sent)) || undefined, message);
   };
   const heart = setInterval(send, heartbeatMs);
   return {

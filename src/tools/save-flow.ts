@@ -17,7 +17,7 @@ export const createOrUpdateFlow = recipe({
   name: 'create_or_update_flow',
   title: 'Create or update flow',
   description:
-    'Validate a flow and save it: a new one is created, an existing one gets a new revision. With dry_run nothing is saved: it says whether Kestra accepts the flow and shows the diff.',
+    'Validate a flow and save it: a new one is created, an existing one gets a new revision. With dry_run nothing is saved: it says whether Kestra accepts the flow and shows the diff. Then execute_flow.',
   permissions: ['kestra.flow.write'],
   effect: 'write',
   input: z.strictObject({
@@ -88,7 +88,7 @@ const preview = async (
   const mayRead = context.may('kestra.flow.read', namespace);
   const facts = {
     valid: !verdict.constraints,
-    would: present ? (present.source === text ? 'change nothing' : 'update') : 'create',
+    would: verdict.constraints ? 'be refused' : present ? (present.source === text ? 'change nothing' : 'update') : 'create',
     namespace,
     flow_id: id,
     revision: present?.revision,

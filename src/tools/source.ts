@@ -1,4 +1,4 @@
-import { type Document, isAlias, isMap, isScalar, parseAllDocuments, type YAMLMap } from 'yaml';
+import { Composer, type Document, isAlias, isMap, isScalar, LineCounter, Parser, visit, type YAMLMap } from 'yaml';
 import { namespace as namespaceField, refuse } from './fields.ts';
 
 const most = 1_000_000;
@@ -21,9 +21,6 @@ export interface Source {
 export const parseSource = (text: string): Source => {
   if (text.length > most) refuse(`The source has ${text.length} characters; ${most} are allowed.`);
   const document = onlyDocument(text);
-  const [problem] = [...document.errors, ...document.warnings];
-  if (problem) refuse(/call stack/.test(problem.message) ? tooDeep : `The source is not valid YAML. ${firstLines(problem.message)}`);
-  expand(document);
   const root = document.contents;
   if (!isMap(root)) return refuse('The source must be a YAML mapping with id, namespace and tasks.');
   if (root.items.some(({ key }) => !isScalar(key) || key.tag !== undefined || key.value === '<<')) {
@@ -35,27 +32,46 @@ export const parseSource = (text: string): Source => {
   return { text, namespace, id: plainString(root, 'id'), document };
 };
 
+/** Stops at the second document and at the first mistake: a source may be made to have very many. */
 const onlyDocument = (text: string): Document => {
-  let documents: Document[];
+  const lines = new LineCounter();
+  // The library compares each key of a mapping with all before it, which takes minutes for a hundred thousand of them.
+  const composer = new Composer({ uniqueKeys: false });
+  let only: Document | undefined;
   try {
-    const parsed = parseAllDocuments(text, { uniqueKeys: true, prettyErrors: true });
-    documents = Array.isArray(parsed) ? [...parsed] : [];
+    for (const document of composer.compose(new Parser(lines.addNewLine).parse(text))) {
+      if (only) return refuse('The source holds 2 YAML documents or more: send one at a time.');
+      only = document;
+      const [problem] = [...document.errors, ...document.warnings];
+      if (problem)
+        return refuse(/call stack/.test(problem.message) ? tooDeep : mistake(problem.message, place(text, lines, problem.pos[0])));
+      visit(document, { Map: (_, map) => uniqueKeys(map, (at) => place(text, lines, at)) });
+      document.toJS({ maxAliasCount: mostAliases });
+    }
   } catch (error) {
-    return refuse(error instanceof RangeError ? tooDeep : 'The source is not YAML.');
+    if (error instanceof ReferenceError) refuse(`The source uses aliases more than ${mostAliases} times, or one that is not defined.`);
+    if (error instanceof RangeError) refuse(tooDeep);
+    throw error;
   }
-  const [document, ...others] = documents;
-  if (!document) return refuse('The source is empty.');
-  if (others.length > 0) refuse(`The source holds ${documents.length} YAML documents: send one at a time.`);
-  return document;
+  return only ?? refuse('The source is empty.');
 };
 
-const expand = (document: Document): void => {
-  try {
-    document.toJS({ maxAliasCount: mostAliases });
-  } catch (error) {
-    refuse(
-      error instanceof ReferenceError ? `The source uses aliases more than ${mostAliases} times, or one that is not defined.` : tooDeep,
-    );
+const mistake = (what: string, where: string): string => `The source is not valid YAML. ${what} ${where}`;
+
+const place = (text: string, lines: LineCounter, offset: number): string => {
+  const { line, col } = lines.linePos(offset);
+  const [source = ''] = text.slice(lines.lineStarts[line - 1] ?? 0, offset + 100).split('\n');
+  return `at line ${line}, column ${col}: ${source.slice(0, 200)}`;
+};
+
+/** Two keys that any parser could take for the same one: `1` and `"1"` are. */
+const uniqueKeys = ({ items }: YAMLMap, where: (offset: number) => string): void => {
+  const seen = new Set<string>();
+  for (const { key } of items) {
+    if (!isScalar(key)) continue;
+    const name = String(key.value);
+    if (seen.has(name)) refuse(mistake('Map keys must be unique', where(key.range?.[0] ?? 0)));
+    seen.add(name);
   }
 };
 
@@ -74,5 +90,3 @@ const plainString = (root: YAMLMap, name: string): string | undefined => {
   }
   return node.value;
 };
-
-const firstLines = (message: string): string => message.split('\n').slice(0, 4).join('\n').slice(0, 400);

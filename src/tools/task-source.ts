@@ -2,7 +2,7 @@ import { isMap, isScalar, parseDocument, visit } from 'yaml';
 
 /** The lines of a flow's source that define a task, comments aside; undefined if it has no task of that id. */
 export const taskSource = (source: string, taskId: string): string | undefined => {
-  const document = parseDocument(source);
+  const document = parseDocument(source, { uniqueKeys: false });
   let found: string | undefined;
   visit(document, {
     Map: (_, node, path) => {

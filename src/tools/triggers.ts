@@ -30,8 +30,9 @@ export const searchTriggers = recipe({
         type: trigger.type,
         // Kestra 1.x says false in the state of a trigger that the flow's source disables.
         disabled: Boolean(state.disabled || trigger.disabled),
-        next: state.nextEvaluationDate,
-        last: state.lastTriggeredDate ?? state.evaluatedAt,
+        next_evaluation: state.nextEvaluationDate,
+        last_evaluation: state.evaluatedAt,
+        last_triggered: state.lastTriggeredDate,
         ...(state.locked && { locked: true }),
         ...(state.executionId && { running_execution_id: state.executionId }),
         ...(state.backfill && {

@@ -127,7 +127,7 @@ onEveryKestra('finding and reading flows', (at) => {
 
   describe('get_flow', () => {
     const inputs =
-      'inputs:\n  - id: day\n    type: DATE\n  - id: limit\n    type: INT\n    defaults: 10\n  - id: note\n    type: STRING\n    required: false\n';
+      'inputs:\n  - id: day\n    type: DATE\n  - id: limit\n    type: INT\n    defaults: 10\n  - id: note\n    type: STRING\n    required: false\n  - id: more\n    type: FORM\n    inputs:\n      - id: city\n        type: STRING\n';
 
     test('gives the source as it was written, in a block, and the facts beside it', async () => {
       const source = `# the first line\n${hello('acme', 'report', inputs)}`;
@@ -141,6 +141,8 @@ onEveryKestra('finding and reading flows', (at) => {
           { id: 'day', type: 'DATE', required: true },
           { id: 'limit', type: 'INT', required: false },
           { id: 'note', type: 'STRING', required: false },
+          // As execute_flow wants it.
+          { id: 'more.city', type: 'STRING', required: true },
         ],
         source,
         link: `${at.kestra.url}/ui/main/flows/edit/acme/report`,

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { waitSeconds } from '../../src/tools/follow.ts';
 import { during, ended, execute, executionsOf, reached, saveFlows, writes } from '../harness/kestra.ts';
 import type { Progress } from '../harness/server.ts';
+import { enter } from '../kestra/lifecycle.ts';
 import type { Recorded } from '../kestra/server.ts';
 import { flow, hello, onEveryKestra } from './setting.ts';
 
@@ -126,6 +128,24 @@ onEveryKestra('execute_flow', (at) => {
       expect(writes(requests)).toHaveLength(1);
     });
 
+    test('ends at a breakpoint, like at a pause', async () => {
+      await saveFlows(at.kestra, flow('acme', 'breaks', 'flow.Sleep', 'duration: PT30S'));
+      const call = run('breaks', { timeout_seconds: 20 });
+      await expect.poll(() => executionsOf(at.kestra, 'acme', 'breaks').length).toBe(1);
+      const [execution] = executionsOf(at.kestra, 'acme', 'breaks');
+      if (!execution) throw new Error('no execution');
+      await reached(at.kestra, execution.id, 'RUNNING');
+      enter(execution.life, 'BREAKPOINT');
+      at.kestra.state.changed(execution.id);
+      expect((await call).result.structured).toMatchObject({ state: 'BREAKPOINT', next: expect.stringMatching(/somebody resumes it/) });
+    });
+
+    test('lasts 50 seconds at most, and longer only for a client that gets progress', () => {
+      expect(waitSeconds(600, {})).toBe(50);
+      expect(waitSeconds(600, { progress: () => undefined })).toBe(600);
+      expect(waitSeconds(45, {})).toBe(45);
+    });
+
     test('is quiet without a progress token, and tells how far it is with one: the id first, the numbers always rising', async () => {
       const tasks = ['one', 'two', 'three'].map((id) => `  - id: ${id}\n    type: io.kestra.plugin.core.log.Log\n    message: ${id}\n`);
       await saveFlows(at.kestra, `id: steps\nnamespace: acme\ntasks:\n${tasks.join('')}`);
@@ -140,7 +160,7 @@ onEveryKestra('execute_flow', (at) => {
       expect(seen[0]?.message).toContain(String(answer.structured.execution_id));
       const numbers = seen.map(({ progress }) => progress);
       expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
-      expect(seen.every(({ progress, total }) => total !== undefined && progress <= total)).toBe(true);
+      expect(seen.every(({ progress, total }) => total === undefined || (total > 0 && progress <= total))).toBe(true);
       expect(seen.some(({ message }) => / of \d tasks done, at (one|two|three)$/.test(message ?? ''))).toBe(true);
       expect(seen.at(-1)?.message).toBe(`${answer.structured.execution_id} SUCCESS: 3 of 3 tasks done`);
     });
@@ -181,7 +201,11 @@ onEveryKestra('execute_flow', (at) => {
         isError: false,
         structured: { state: 'CREATED', scheduled_for: expect.stringContaining('2099-01-31T') },
       });
+      expect(result.structured.next).toBe('It starts at its date; until then kill_execution takes it back.');
+      expect(result.structured).not.toHaveProperty('started');
       expect(requests.some(({ path }) => path.endsWith('/follow'))).toBe(false);
+      const list = await at.server.call('list_executions', { namespace: 'acme', flow_id: 'later' });
+      expect(list.structured.executions).toMatchObject([{ state: 'CREATED', scheduled_for: expect.stringContaining('2099-01-31T') }]);
     });
   });
 

@@ -275,6 +275,15 @@ onEveryKestra('executions', (at) => {
       expect(writes(requests)).toEqual([]);
     });
 
+    test('says of one that ended by itself meanwhile that the kill did nothing', async () => {
+      await saveFlows(at.kestra, flow('runs', 'quick', 'flow.Sleep', 'duration: PT0.4S'));
+      const id = await execute(at.kestra, 'runs', 'quick');
+      await reached(at.kestra, id, 'RUNNING');
+      at.kestra.faults.add({ kind: 'status', status: 202 }, { method: 'DELETE', path: `/${id}/` });
+      const { result } = await call('kill_execution', { execution_id: id });
+      expect(result.structured).toMatchObject({ state: 'SUCCESS', done: 'nothing: it finished by itself first' });
+    });
+
     test('says that one is still stopping if it takes long', async () => {
       await saveFlows(at.kestra, flow('runs', 'tough', 'flow.Sleep', 'duration: PT60S'));
       const id = await execute(at.kestra, 'runs', 'tough');

@@ -64,7 +64,7 @@ onEveryKestra('create_or_update_flow', (at) => {
 
     test('is not saved with a dry run either, which is no error', async () => {
       const { result, requests } = await save({ source: invalid, dry_run: true });
-      expect(result).toMatchObject({ isError: false, structured: { valid: false, would: 'create', saved: false } });
+      expect(result).toMatchObject({ isError: false, structured: { valid: false, would: 'be refused', saved: false } });
       expect(JSON.stringify(result.structured.quoted)).toContain('Invalid type: io.kestra.plugin.core.log.Logg');
       expect(writes(requests)).toEqual([]);
     });

@@ -30,7 +30,7 @@ onEveryKestra('search_triggers', (at) => {
           trigger_id: 'at-three',
           type: 'io.kestra.plugin.core.trigger.Schedule',
           disabled: false,
-          next: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:00:00Z$/),
+          next_evaluation: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:00:00Z$/),
           quoted: { cron: '0 3 * * *', timezone: 'Europe/Vienna' },
         },
       ],

@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { tools } from '../../src/tools/catalog.ts';
+import { type ListedTool, type Server, startServer } from '../harness/server.ts';
+import { type Kestra, startKestra } from '../kestra/server.ts';
+
+const names = [
+  'search_namespaces',
+  'list_flows',
+  'get_flow',
+  'create_or_update_flow',
+  'execute_flow',
+  'get_execution',
+  'list_executions',
+  'kill_execution',
+  'search_triggers',
+  'list_apps',
+  'get_app',
+  'create_app',
+  'auth_status',
+  'register_kestra_token',
+];
+
+describe.each(['current', 'legacy'] as const)('tools/list (%s client)', (client) => {
+  let kestra: Kestra;
+  let server: Server;
+  let listed: ListedTool[];
+
+  beforeAll(async () => {
+    kestra = await startKestra({ version: '2.0.0-SNAPSHOT', edition: 'EE' });
+    server = await startServer({ kestra, client });
+    listed = await server.listTools();
+  });
+  afterAll(async () => {
+    await server.stop();
+    await kestra.close();
+  });
+
+  test('names the tools in their order', () => {
+    expect(listed.map(({ name }) => name)).toEqual(names);
+  });
+
+  test('costs at most 2,400 tokens, and no tool more than 300', () => {
+    const tokens = (value: unknown) => JSON.stringify(value).length / 4;
+    expect(tokens(listed)).toBeLessThanOrEqual(2400);
+    for (const tool of listed) expect(tokens(tool), tool.name).toBeLessThanOrEqual(tool.name === 'execute_flow' ? 325 : 300);
+  });
+
+  test('has an input schema that takes nothing but what it names, and no output schema', () => {
+    for (const tool of listed) {
+      expect(tool.inputSchema, tool.name).toMatchObject({ type: 'object', additionalProperties: false });
+      expect(tool, tool.name).not.toHaveProperty('outputSchema');
+    }
+  });
+
+  test.each(names)('%s reads as it did', async (name) => {
+    const tool = listed.find((each) => each.name === name);
+    await expect(`${JSON.stringify(tool, null, 2)}\n`).toMatchFileSnapshot(`__snapshots__/${name}.json`);
+  });
+
+  test('the annotations say which tool only reads, which may destroy and which can do anything', () => {
+    const hints = Object.fromEntries(listed.map(({ name, annotations }) => [name, annotations]));
+    for (const name of ['search_namespaces', 'list_flows', 'get_flow', 'get_execution', 'list_executions', 'search_triggers', 'get_app']) {
+      expect(hints[name], name).toMatchObject({ readOnlyHint: true });
+    }
+    expect(hints.create_or_update_flow).toMatchObject({ destructiveHint: false });
+    // Twice is two apps.
+    expect(hints.create_app).not.toHaveProperty('idempotentHint');
+    expect(hints.execute_flow).toMatchObject({ destructiveHint: true, idempotentHint: false, openWorldHint: true });
+    expect(hints.kill_execution).toMatchObject({ destructiveHint: true });
+  });
+
+  test('the instructions name only tools that there are', () => {
+    const mentioned = server.instructions?.match(/\b[a-z]+(_[a-z]+)+\b/g) ?? [];
+    const words = [...names, ...tools.flatMap(({ input }) => Object.keys(input.shape))];
+    expect(mentioned.length).toBeGreaterThan(5);
+    expect(mentioned.filter((word) => !words.includes(word))).toEqual([]);
+  });
+
+  test('the descriptions name only tools that there are, and say which comes next', () => {
+    for (const { name, description = '' } of listed) {
+      const words = [...names, ...tools.flatMap(({ input }) => Object.keys(input.shape))];
+      expect(
+        (description.match(/\b[a-z]+(_[a-z]+)+\b/g) ?? []).filter((word) => !words.includes(word)),
+        name,
+      ).toEqual([]);
+    }
+  });
+});
+
+test('while Kestra can not be reached, the tools of every edition are listed, without waiting for it', async () => {
+  const gone = await startKestra({ version: '2.0.0-SNAPSHOT' });
+  await gone.close();
+  const server = await startServer({ kestra: gone });
+  const listed = await server.listTools();
+  expect(listed.map(({ name }) => name)).toEqual(names.filter((name) => !name.includes('app')));
+  const { structured, isError } = await server.call('search_namespaces');
+  await server.stop();
+  expect(isError).toBe(true);
+  expect(structured).toMatchObject({ error: 'kestra_unreachable', message: expect.stringMatching(/^Kestra is not reachable\. Try again/) });
+});
+
+test('operations.json holds the operations that tools use, and the one that tells what a Kestra is', () => {
+  const listed: unknown = JSON.parse(readFileSync(new URL('../../openapi/operations.json', import.meta.url), 'utf8'));
+  const used = new Set([...tools.flatMap(({ uses }) => uses), 'getConfiguration']);
+  expect(listed).toEqual([...used].sort());
+});
