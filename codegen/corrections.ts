@@ -90,6 +90,16 @@ export const corrections: readonly Correction[] = [
     apply: ({ operations }) => dropReplyType(operations.downloadFileFromExecution, 'application/x-ndjson'),
   },
   {
+    name: 'a key is set with its time to live and description in headers',
+    lines: ['1.3', '2.0'],
+    why: 'no document names them; both lines read them',
+    apply: ({ operations: { setKeyValue } }) => {
+      if (!setKeyValue || setKeyValue.parameters.some((parameter) => parameter.in === 'header')) return 0;
+      setKeyValue.parameters.push({ in: 'header', name: 'description', schema: text }, { in: 'header', name: 'ttl', schema: text });
+      return 1;
+    },
+  },
+  {
     name: 'event streams and files are streams',
     lines: ['1.3', '2.0'],
     why: 'they are declared as the content of one event or as a text',

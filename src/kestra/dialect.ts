@@ -1,9 +1,14 @@
-import type { Line } from './generated/routes.ts';
+import { type Line, routes } from './generated/routes.ts';
 import type { operations as operations13 } from './generated/schema-1.3.d.ts';
+import { blueprintsOn13 } from './dialect-blueprints.ts';
+import { stateOf, triggersOn13 } from './dialect-triggers.ts';
+import type { Instance } from './instance.ts';
 import type { OperationId, ReplyOf } from './operation.ts';
 import { newer, type OldId, page, type Translation, text, translate, upgraded, type Wire } from './translation.ts';
 
 const on13: Readonly<Partial<Record<OperationId, Translation>>> = {
+  ...triggersOn13,
+  ...blueprintsOn13,
   searchNamespaces: translate<'searchNamespaces', 'searchNamespaces'>({
     operation: 'searchNamespaces',
     call: ({ query }) => ({
@@ -38,18 +43,7 @@ const on13: Readonly<Partial<Record<OperationId, Translation>>> = {
         if (!context) return upgraded();
         // Null for a trigger whose flow is gone.
         if (!trigger) return [];
-        const state = {
-          namespace: context.namespace,
-          flowId: context.flowId,
-          triggerId: context.triggerId,
-          disabled: context.disabled,
-          backfill: context.backfill ?? undefined,
-          executionId: context.executionId ?? undefined,
-          evaluatedAt: context.date,
-          nextEvaluationDate: context.nextExecutionDate ?? undefined,
-          updatedAt: context.updatedDate ?? context.date ?? '',
-        };
-        return [{ trigger: { ...trigger, labels: undefined }, state }];
+        return [{ trigger: { ...trigger, labels: undefined }, state: stateOf(context) }];
       }),
     }),
   }),
@@ -84,9 +78,16 @@ export interface Spoken {
 }
 
 /** Turns a 2.x call into one of the server's line. What is not listed differs in its route alone, which is looked up. */
-export const speak = (line: Line, id: OperationId, call: Wire): Spoken => {
+export const speak = (line: Line, id: OperationId, call: Wire, tenant: string): Spoken => {
   const translation = line === '1.3' ? on13[id] : undefined;
   return translation
-    ? { operation: translation.operation, call: translation.call(call), hear: (reply) => translation.reply(reply, call) }
+    ? { operation: translation.operation, call: translation.call(call, tenant), hear: (reply) => translation.reply(reply, call) }
     : { operation: id, call, hear: (reply) => reply };
+};
+
+/** Has a server of this line and edition what the operation is for, under whatever name? */
+export const serves = ({ line, edition }: Pick<Instance, 'line' | 'edition'>, id: OperationId): boolean => {
+  const translation = line === '1.3' ? on13[id] : undefined;
+  const route = routes[translation?.operation ?? id][line];
+  return route !== undefined && (route.edition !== 'ee' || edition === 'EE');
 };

@@ -7,6 +7,7 @@ export type OldId = keyof operations13;
 export interface Wire {
   readonly path?: Readonly<Record<string, unknown>>;
   readonly query?: Readonly<Record<string, unknown>>;
+  readonly header?: Readonly<Record<string, unknown>>;
   readonly body?: unknown;
 }
 
@@ -14,14 +15,14 @@ export interface Wire {
 export interface Translation {
   /** The operation of the older line; the same one unless that line does it with another. */
   readonly operation: OldId;
-  readonly call: (call: Wire) => Wire;
+  readonly call: (call: Wire, tenant: string) => Wire;
   readonly reply: (reply: unknown, call: Wire) => unknown;
 }
 
 /** Holds a translation against both contracts; afterwards only the shape that all share is known. */
 export const translate = <Id extends OperationId, Old extends OldId>(translation: {
   operation: Old;
-  call: (call: Call<Id>) => CallOf<operations13[Old]>;
+  call: (call: Call<Id>, tenant: string) => CallOf<operations13[Old]>;
   reply: (reply: ReplyOf<operations13[Old]>, call: Call<Id>) => Reply<Id>;
 }): Translation => translation as unknown as Translation;
 

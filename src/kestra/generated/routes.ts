@@ -100,6 +100,10 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'delete', path: '/api/v1/{tenant}/logs/{executionId}' },
     '2.0': { method: 'delete', path: '/api/v1/{tenant}/logs/{executionId}' },
   },
+  deleteLogsFromFlow: {
+    '1.3': { method: 'delete', path: '/api/v1/{tenant}/logs/{namespace}/{flowId}' },
+    '2.0': { method: 'delete', path: '/api/v1/{tenant}/logs/{namespace}/{flowId}' },
+  },
   deleteTestSuite: {
     '1.3': { method: 'delete', path: '/api/v1/{tenant}/tests/{namespace}/{id}', reply: 'application/json', edition: 'ee' },
     '2.0': { method: 'delete', path: '/api/v1/{tenant}/tests/{namespace}/{id}', reply: 'application/json', edition: 'ee' },
@@ -161,6 +165,10 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
   followExecution: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}/follow', reply: 'text/event-stream' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}/follow', reply: 'text/event-stream' },
+  },
+  forceRunByIds: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/force-run/by-ids', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/force-run/by-ids', body: 'application/json', reply: 'application/json' },
   },
   forceRunExecution: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/force-run', reply: 'application/json' },
@@ -490,6 +498,10 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
   unqueueExecution: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/unqueue', reply: 'application/json' },
     '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/actions/unqueue', reply: 'application/json' },
+  },
+  unqueueExecutionsByIds: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/unqueue/by-ids', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/unqueue/by-ids', body: 'application/json', reply: 'application/json' },
   },
   updateApp: {
     '1.3': { method: 'put', path: '/api/v1/{tenant}/apps/{uid}', body: 'application/x-yaml', reply: 'application/json', edition: 'ee' },

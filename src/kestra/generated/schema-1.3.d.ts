@@ -595,6 +595,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/{tenant}/executions/force-run/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["forceRunByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/{tenant}/executions/kill/by-ids": {
         parameters: {
             query?: never;
@@ -813,6 +829,22 @@ export interface paths {
         get: operations["searchExecutions"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/unqueue/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["unqueueExecutionsByIds"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1118,6 +1150,22 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/logs/{namespace}/{flowId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["deleteLogsFromFlow"];
         options?: never;
         head?: never;
         patch?: never;
@@ -4071,6 +4119,31 @@ export interface operations {
             };
         };
     };
+    forceRunByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
     killExecutionsByIds: {
         parameters: {
             query?: never;
@@ -4491,6 +4564,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PagedResults_Execution_"];
+                };
+            };
+        };
+    };
+    unqueueExecutionsByIds: {
+        parameters: {
+            query: {
+                state: components["schemas"]["State.Type"] | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
                 };
             };
         };
@@ -5071,6 +5171,29 @@ export interface operations {
             };
         };
     };
+    deleteLogsFromFlow: {
+        parameters: {
+            query: {
+                triggerId: string | null;
+            };
+            header?: never;
+            path: {
+                flowId: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     searchLogs: {
         parameters: {
             query?: {
@@ -5546,7 +5669,10 @@ export interface operations {
     setKeyValue: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                description?: string;
+                ttl?: string;
+            };
             path: {
                 key: string;
                 namespace: string;

@@ -627,6 +627,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/{tenant}/executions/force-run/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["forceRunByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/{tenant}/executions/kill/by-ids": {
         parameters: {
             query?: never;
@@ -845,6 +861,22 @@ export interface paths {
         get: operations["searchExecutions"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/unqueue/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["unqueueExecutionsByIds"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1150,6 +1182,22 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/logs/{namespace}/{flowId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["deleteLogsFromFlow"];
         options?: never;
         head?: never;
         patch?: never;
@@ -4413,6 +4461,39 @@ export interface operations {
             };
         };
     };
+    forceRunByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+        };
+    };
     killExecutionsByIds: {
         parameters: {
             query?: never;
@@ -4852,6 +4933,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PagedResults_ApiLightExecution_"];
+                };
+            };
+        };
+    };
+    unqueueExecutionsByIds: {
+        parameters: {
+            query: {
+                state: components["schemas"]["State.Type"] | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
                 };
             };
         };
@@ -5420,6 +5536,35 @@ export interface operations {
             };
         };
     };
+    deleteLogsFromFlow: {
+        parameters: {
+            query: {
+                triggerId: string | null;
+            };
+            header?: never;
+            path: {
+                flowId: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     searchLogs: {
         parameters: {
             query?: {
@@ -5913,7 +6058,10 @@ export interface operations {
     setKeyValue: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                description?: string;
+                ttl?: string;
+            };
             path: {
                 key: string;
                 namespace: string;
