@@ -11,15 +11,26 @@ const filtered: Readonly<Partial<Record<OperationId, (row: Row) => unknown>>> = 
   searchFlows: (row) => row.namespace,
   searchExecutions: (row) => row.namespace,
   searchTriggers: (row) => (row.state as Row | undefined)?.namespace,
+  searchLogs: (row) => row.namespace,
+  listAllKeys: (row) => row.namespace,
 };
 
 /** Short lists that not every Kestra can filter by namespace: fetched whole, limited, and paged here. */
 const whole: Readonly<Partial<Record<OperationId, (row: Row) => unknown>>> = {
   searchNamespaces: (row) => row.id,
+  searchConcurrencyLimits: (row) => row.namespace,
 };
 const wholePage = 1000;
 
-/** Operations that concern one thing whose namespace was authorized, by the target or by a hop. */
+/** Lists that Kestra limits to one namespace and those below it, and no other way. */
+const single: Readonly<Partial<Record<OperationId, (row: Row) => unknown>>> = {
+  searchFlowsBySourceCode: (row) => (row.model as Row | undefined)?.namespace,
+};
+
+/** What is the same for everybody: it belongs to no namespace. */
+const shared: ReadonlySet<OperationId> = new Set(['listPlugins', 'getPluginDocumentation']);
+
+/** Operations that concern one thing whose namespace was authorized, by the target or by a hop, things that a narrowed list gave, or nobody's. */
 const pinned: ReadonlySet<OperationId> = new Set([
   'getFlow',
   'createFlow',
@@ -30,8 +41,83 @@ const pinned: ReadonlySet<OperationId> = new Set([
   'followExecution',
   'killExecution',
   'listLogsFromExecution',
+  'replayExecution',
+  'replayExecutionWithinputs',
+  'restartExecution',
+  'resumeExecution',
+  'resumeExecutionFromBreakpoint',
+  'validateNewExecutionInputs',
   'getTaskOutputsInformation',
   'getTaskRunOutputs',
+  'listFlowRevisions',
+  'getFlowDependencies',
+  'generateFlowGraph',
+  'generateFlowGraphFromSource',
+  'enableFlowsByIds',
+  'disableFlowsByIds',
+  'deleteFlow',
+  'deleteFlowsByIds',
+  'pauseExecution',
+  'setLabelsOnTerminatedExecution',
+  'updateExecutionStatus',
+  'updateTaskRunState',
+  'forceRunExecution',
+  'unqueueExecution',
+  'deleteExecution',
+  'evalExpression',
+  'evalTaskRunExpression',
+  'getFileMetadatasFromExecution',
+  'previewFileFromExecution',
+  'downloadFileFromExecution',
+  'getLatestExecutions',
+  'searchByExecution',
+  'listFlowMetrics',
+  'aggregateMetricsFromFlow',
+  'killExecutionsByIds',
+  'pauseExecutionsByIds',
+  'resumeExecutionsByIds',
+  'restartExecutionsByIds',
+  'replayExecutionsByIds',
+  'deleteExecutionsByIds',
+  'updateExecutionsStatusByIds',
+  'forceRunByIds',
+  'unqueueExecutionsByIds',
+  'disableTriggerById',
+  'createBackfill',
+  'pauseBackfill',
+  'unpauseBackfill',
+  'deleteBackfill',
+  'unlockTrigger',
+  'restartTrigger',
+  'deleteTrigger',
+  'disabledTriggersByIds',
+  'listNamespaceDirectoryFiles',
+  'searchNamespaceFiles',
+  'getFileContent',
+  'getFileMetadatas',
+  'createNamespaceFile',
+  'moveFileDirectory',
+  'deleteFileDirectory',
+  'getKeyValue',
+  'setKeyValue',
+  'deleteKeyValue',
+  'getNamespace',
+  'createNamespace',
+  'updateNamespace',
+  'getFlowDependenciesFromNamespace',
+  'getInheritedSecrets',
+  'deleteLogsFromExecution',
+  'getTestSuite',
+  'createTestSuite',
+  'updateTestSuite',
+  'deleteTestSuite',
+  'runTestSuite',
+  'validateTestSuite',
+  'searchTestSuites',
+  'searchTestSuitesResults',
+  'searchBlueprints',
+  'getBlueprint',
+  'getBlueprintSource',
 ]);
 
 /**
@@ -44,24 +130,39 @@ export const confine = async (invoke: Invoke, where: Reach, tool: Tool, target: 
     insist(where, (await invoke('getExecution', { path: { executionId: target.executionId } })).namespace);
   const filter = `^(${where.map((namespace) => namespace.replaceAll('.', '\\.')).join('|')})(\\..*)?$`;
   return async (id, call) => {
-    if (pinned.has(id)) return invoke(id, call);
+    if (pinned.has(id) || shared.has(id)) return invoke(id, call);
+    const rowOf = single[id];
+    if (rowOf) return held(await invoke(id, inOne(call, where)), where, rowOf, id);
     const nameOf = tool.narrow === 'rows' ? whole[id] : undefined;
     if (nameOf) return limited(invoke, id, call, (row) => inside(where, nameOf(row)));
     const namespaceOf = tool.narrow === 'regex' ? filtered[id] : undefined;
     if (!namespaceOf)
       throw new PublicError('forbidden', `This lists things of every namespace; your roles are for ${where.join(', ')} and below.`);
-    const reply = await invoke(id, narrowed(call, filter));
-    for (const row of (reply as { results: readonly Row[] }).results) {
-      const namespace = namespaceOf(row);
-      if (typeof namespace !== 'string' || !within(where, namespace)) {
-        throw new PublicError('internal', 'Kestra listed something outside of your namespaces, so nothing of it is shown.', {
-          id,
-          namespace,
-        });
-      }
-    }
-    return reply;
+    return held(await invoke(id, narrowed(call, filter)), where, namespaceOf, id);
   };
+};
+
+/** The reply, if every row of it is within the reach. @throws PublicError `internal` */
+const held = <R>(reply: R, where: readonly string[], namespaceOf: (row: Row) => unknown, id: OperationId): R => {
+  for (const row of (reply as { results: readonly Row[] }).results) {
+    const namespace = namespaceOf(row);
+    if (!inside(where, namespace)) {
+      throw new PublicError('internal', 'Kestra listed something outside of your namespaces, so nothing of it is shown.', {
+        id,
+        namespace,
+      });
+    }
+  }
+  return reply;
+};
+
+/** The call for one namespace of the caller's. */
+const inOne = <C>(call: C, where: readonly string[]): C => {
+  const { query = {}, ...rest } = call as { query?: { namespace?: string } };
+  const namespace = query.namespace ?? (where.length === 1 ? where[0] : undefined);
+  if (namespace === undefined) throw new PublicError('forbidden', `Name a namespace: your roles are for ${where.join(', ')} and below.`);
+  insist(where, namespace);
+  return { ...rest, query: { ...query, namespace } } as C;
 };
 
 const inside = (where: readonly string[], namespace: unknown): boolean => typeof namespace === 'string' && within(where, namespace);

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { matching } from '../../kestra/filters.ts';
+import { answer } from '../answer.ts';
+import { page, paged, size } from '../fields.ts';
+import { brief, quoted } from '../quoted.ts';
+import { recipe, tool } from '../tool.ts';
+
+export const searchBlueprints = tool('searchBlueprints')({
+  name: 'search_blueprints',
+  title: 'Search blueprints',
+  description: 'Find ready-made example flows of the Kestra community, such as "s3 to postgres". Kestra fetches them from the internet.',
+  permissions: ['kestra.blueprint.read'],
+  effect: 'read',
+  input: z.strictObject({ query: z.string().min(1).max(200), page, size }),
+  call: ({ query, page, size }) => ({ path: { kind: 'FLOW' }, query: { page, size, filters: matching(query) } }),
+  show: ({ total, results }, { query, page, size }) =>
+    answer({
+      ...paged({ page, size }, total),
+      blueprints: results.map(({ id, title, description, tags, includedTasks }) => ({
+        blueprint_id: id,
+        ...quoted({ title, description: brief(description), tags, tasks: includedTasks?.slice(0, 10) }),
+      })),
+      ...(total === 0 && page === 1 && { note: `No blueprint matches ${JSON.stringify(query)}: use fewer words.` }),
+    }),
+});
+
+export const getBlueprint = recipe({
+  name: 'get_blueprint',
+  title: 'Get blueprint',
+  description: 'The YAML of an example flow. Change its namespace before you save it.',
+  permissions: ['kestra.blueprint.read'],
+  effect: 'read',
+  input: z.strictObject({
+    blueprint_id: z
+      .string()
+      .max(256)
+      .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]*$/, 'is not the id of a blueprint'),
+  }),
+  uses: ['getBlueprint', 'getBlueprintSource'],
+  run: async ({ blueprint_id }, { invoke }) => {
+    const path = { kind: 'FLOW', id: blueprint_id } as const;
+    const about = await invoke('getBlueprint', { path });
+    const source = about.source ?? (await invoke('getBlueprintSource', { path }));
+    return answer(
+      { blueprint_id, ...quoted({ title: about.title, description: about.description, tags: about.tags }) },
+      { name: 'source', language: 'yaml', text: source },
+    );
+  },
+});
