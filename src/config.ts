@@ -38,6 +38,17 @@ const settings = z.object({
     .enum(builtInRoles, `use one of ${builtInRoles.join(', ')}`)
     .default('kestra-admin')
     .describe('what the assistant may do over stdio; kestra-viewer for reading only'),
+  KESTRA_MCP_TOOLS: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .toLowerCase()
+        .split(/[\s,]+/)
+        .filter((word) => word !== ''),
+    )
+    .describe('the tools that clients list: names, subjects (flow, execution, …) or all; the others are found with search_tools'),
+  KESTRA_MCP_READ_ONLY: flag.default(false).describe('whether there are only tools that change nothing'),
   KESTRA_MCP_CONCURRENT_CALLS: whole(1, 1000).default(20).describe('calls of one user at the same time'),
   KESTRA_MCP_CALLS_PER_MINUTE: whole(1, 1_000_000).default(1200).describe('calls of one user in a minute'),
   KESTRA_MCP_ANSWER_CHARACTERS: whole(2000, 1_000_000).default(25_000).describe('the longest answer; what is cut is said'),
@@ -76,6 +87,8 @@ export interface Config {
   readonly credential?: KestraCredential;
   readonly role: (typeof builtInRoles)[number];
   readonly limits: { readonly concurrent: number; readonly perMinute: number; readonly answer: number };
+  /** Which tools are listed, by name or subject, and whether any may change something. */
+  readonly tools: { readonly direct: readonly string[]; readonly readOnly: boolean };
   /** What an administrator should know about these settings, though they can be used. */
   readonly warnings: readonly string[];
 }
@@ -120,6 +133,7 @@ export const readConfig = (environment: Environment, envFile?: string): Config =
       perMinute: s.KESTRA_MCP_CALLS_PER_MINUTE,
       answer: s.KESTRA_MCP_ANSWER_CHARACTERS,
     }),
+    tools: Object.freeze({ direct: s.KESTRA_MCP_TOOLS, readOnly: s.KESTRA_MCP_READ_ONLY }),
     warnings: warnings(env, s),
   });
 };

@@ -6,7 +6,7 @@ import type { Log } from '../log.ts';
 import { createMcpServer } from '../server/mcp.ts';
 import { runStdio } from '../server/stdio.ts';
 import { createToolHandler } from '../server/tool-handler.ts';
-import { tools } from '../tools/catalog.ts';
+import { chooseTools } from '../tools/choice.ts';
 import { type Command, exitCode } from './command.ts';
 
 export const serve: Command = {
@@ -22,12 +22,13 @@ export const serve: Command = {
 
 /** Serves the person who started the program, with the credential and the role of the environment, until the client leaves. */
 const serveStdio = async (config: Config, log: Log): Promise<void> => {
+  const { catalog, direct } = chooseTools(config.tools);
   const kestra = connectKestra(config.kestra, log);
   const session = environmentSession(config);
-  const handle = createToolHandler(kestra, tools, config.limits, log);
+  const handle = createToolHandler(kestra, catalog, config.limits, log);
   // Which Kestra it is decides what is listed: asked while the client still introduces itself.
   kestra.instance(config.credential).catch((error: unknown) => log.warn({ err: error }, 'Kestra can not be asked what it is'));
-  await runStdio(() => createMcpServer({ kestra, catalog: tools, handle }, session), log);
+  await runStdio(() => createMcpServer({ kestra, catalog, direct, handle }, session), log);
   await kestra.close();
 };
 

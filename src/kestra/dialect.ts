@@ -1,7 +1,8 @@
+import { blueprintsOn13 } from './dialect-blueprints.ts';
+import { pluginsOn13 } from './dialect-plugins.ts';
+import { stateOf, triggersOn13 } from './dialect-triggers.ts';
 import { type Line, routes } from './generated/routes.ts';
 import type { operations as operations13 } from './generated/schema-1.3.d.ts';
-import { blueprintsOn13 } from './dialect-blueprints.ts';
-import { stateOf, triggersOn13 } from './dialect-triggers.ts';
 import type { Instance } from './instance.ts';
 import type { OperationId, ReplyOf } from './operation.ts';
 import { newer, type OldId, page, type Translation, text, translate, upgraded, type Wire } from './translation.ts';
@@ -9,6 +10,7 @@ import { newer, type OldId, page, type Translation, text, translate, upgraded, t
 const on13: Readonly<Partial<Record<OperationId, Translation>>> = {
   ...triggersOn13,
   ...blueprintsOn13,
+  ...pluginsOn13,
   searchNamespaces: translate<'searchNamespaces', 'searchNamespaces'>({
     operation: 'searchNamespaces',
     call: ({ query }) => ({

@@ -6,7 +6,9 @@ import { PublicError } from '../errors.ts';
 import type { Kestra } from '../kestra/client.ts';
 import type { Instance } from '../kestra/instance.ts';
 import { asStructure, asText } from '../tools/answer.ts';
-import { type Effect, isEnterprise, type Tool } from '../tools/tool.ts';
+import { type InputSchema, inputSchema } from '../tools/input-schema.ts';
+import { resolveCall, runTool } from '../tools/run-tool.ts';
+import { type Effect, isServed, type Tool } from '../tools/tool.ts';
 import { version } from '../version.ts';
 import { instructions } from './instructions.ts';
 import type { Handler } from './pipeline.ts';
@@ -16,30 +18,31 @@ const editionWaitMs = 2000;
 
 export interface McpParts {
   readonly kestra: Kestra;
+  /** Every tool, and the names of those that are listed. */
   readonly catalog: readonly Tool[];
+  readonly direct: ReadonlySet<string>;
   readonly handle: Handler;
 }
 
 /** The MCP server of one caller: the same for both protocol eras and every transport. */
-export const createMcpServer = ({ kestra, catalog, handle }: McpParts, session: Session): Server => {
+export const createMcpServer = ({ kestra, catalog, direct, handle }: McpParts, session: Session): Server => {
   const server = new Server(
     { name: 'kestra-mcp', title: 'Kestra', version },
     { capabilities: { tools: {} }, instructions, cacheHints: { 'tools/list': { ttlMs: 60_000, cacheScope: 'private' } } },
   );
 
   server.setRequestHandler('tools/list', async () => {
-    const edition = await editionOf(kestra, session);
-    return { tools: catalog.filter((tool) => listed(tool, session, edition)).map(describe) };
+    const here = await instanceOf(kestra, session);
+    return { tools: catalog.filter((tool) => direct.has(tool.name) && listed(tool, session, here)).map(describe) };
   });
 
   server.setRequestHandler('tools/call', async ({ params }, context) => {
-    const tool = catalog.find(({ name }) => name === params.name);
+    const call = resolveCall(catalog, params.name, params.arguments);
     const token = context.mcpReq._meta?.progressToken;
     try {
-      if (!tool) throw new PublicError('unknown_tool', `Tool ${JSON.stringify(params.name.slice(0, 100))} not found`);
+      if (!call) throw new PublicError('unknown_tool', `Tool ${JSON.stringify(params.name.slice(0, 100))} not found`);
       const { answer, failed } = await handle({
-        tool,
-        args: params.arguments,
+        ...call,
         session,
         client: clientName(context.mcpReq.envelope) ?? clientName({ [CLIENT_INFO_META_KEY]: server.getClientVersion() }) ?? 'unknown',
         signal: context.mcpReq.signal,
@@ -58,13 +61,20 @@ export const createMcpServer = ({ kestra, catalog, handle }: McpParts, session: 
         ...(failed && { isError: true }),
       };
     } catch (thrown) {
-      if (thrown instanceof PublicError && thrown.code === 'unknown_tool')
-        throw new ProtocolError(ProtocolErrorCode.InvalidParams, thrown.message);
-      throw thrown;
+      if (!(thrown instanceof PublicError) || thrown.code !== 'unknown_tool') throw thrown;
+      if (params.name === runTool.name) return noSuchTool;
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, thrown.message);
     }
   });
 
   return server;
+};
+
+/** A model that named a wrong tool can look for the right one. */
+const noSuchTool = {
+  content: [{ type: 'text' as const, text: 'There is no tool of that name for you: search_tools shows those there are.' }],
+  structuredContent: { error: 'unknown_tool' },
+  isError: true,
 };
 
 const selfDescribed = z.object({ [CLIENT_INFO_META_KEY]: z.object({ name: z.string() }) });
@@ -75,16 +85,17 @@ const clientName = (envelope: unknown): string | undefined => {
   return parsed.success ? parsed.data[CLIENT_INFO_META_KEY].name.slice(0, 100) : undefined;
 };
 
-const editionOf = async (kestra: Kestra, session: Session): Promise<Instance['edition']> => {
+/** What Kestra is; while that is not known, what every edition of the newest line has is listed. */
+const instanceOf = async (kestra: Kestra, session: Session): Promise<Pick<Instance, 'edition' | 'line'>> => {
   const asked = session.credential().then((own) => kestra.instance(own));
   const late = new Promise<undefined>((resolve) => setTimeout(resolve, editionWaitMs, undefined).unref());
   const instance = await Promise.race([asked.catch(() => undefined), late]);
-  return instance?.edition ?? 'OSS';
+  return instance ?? { edition: 'OSS', line: '2.0' };
 };
 
-const listed = (tool: Tool, session: Session, edition: Instance['edition']): boolean =>
+const listed = (tool: Tool, session: Session, here: Pick<Instance, 'edition' | 'line'>): boolean =>
   allowed(session.principal.grants, tool.permissions) &&
-  (edition === 'EE' || !isEnterprise(tool)) &&
+  isServed(tool, here) &&
   (tool.name !== 'register_kestra_token' || session.registration.by !== 'nobody');
 
 const hints: Readonly<Record<Effect, object>> = {
@@ -99,31 +110,11 @@ interface Description {
   readonly name: string;
   readonly title: string;
   readonly description: string;
-  readonly inputSchema: { type: 'object' } & Record<string, unknown>;
+  readonly inputSchema: InputSchema;
   readonly annotations: object;
 }
 
-const descriptions = new WeakMap<Tool, Description>();
-
-/** A tool's description never changes, and zod's conversion is most of the cost of tools/list: so it is made once. */
 const describe = (tool: Tool): Description => {
-  const known = descriptions.get(tool);
-  if (known) return known;
-  const { name, title, description, effect, input } = tool;
-  const made = { name, title, description, inputSchema: lean(z.toJSONSchema(input, { io: 'input' })), annotations: hints[effect] };
-  descriptions.set(tool, made);
-  return made;
+  const { name, title, description, effect } = tool;
+  return { name, title, description, inputSchema: inputSchema(tool), annotations: hints[effect] };
 };
-
-/** Without what says nothing to a model, and what not every client understands: prepare() holds the arguments to all of it anyway. */
-const lean = (schema: unknown): Description['inputSchema'] =>
-  JSON.parse(
-    JSON.stringify(schema, function (this: Record<string, unknown>, key, value) {
-      if (key === '$schema' || key === 'propertyNames') return undefined;
-      if (key === 'maximum' && value === Number.MAX_SAFE_INTEGER) return undefined;
-      if (key === 'minimum' && value === Number.MIN_SAFE_INTEGER) return undefined;
-      if ((key === 'minLength' || key === 'maxLength') && this.type === 'string') return undefined;
-      if (key === 'pattern' && this.format === 'date-time') return undefined;
-      return value;
-    }),
-  );

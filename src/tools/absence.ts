@@ -1,5 +1,6 @@
+import { PublicError } from '../errors.ts';
 import { KestraError } from '../kestra/failure.ts';
-import type { Invoke } from '../kestra/operation.ts';
+import type { Invoke, Reply } from '../kestra/operation.ts';
 
 /** The value, or undefined if Kestra has nothing by that name. */
 export const ifFound = <T>(call: Promise<T>): Promise<T | undefined> =>
@@ -24,3 +25,10 @@ export const flowNote = async (
   (await ifFound(invoke('getFlow', { path: { namespace, id: flowId } }))) === undefined
     ? `There is no flow ${flowId} in ${namespace}. ${await namespaceNote(invoke, namespace)}`
     : undefined;
+
+/** The execution. @throws PublicError `not_found` */
+export const existing = async (invoke: Invoke<'getExecution'>, id: string): Promise<Reply<'getExecution'>> => {
+  const found = await ifFound(invoke('getExecution', { path: { executionId: id } }));
+  if (found) return found;
+  throw new PublicError('not_found', `There is no execution ${id}. It may have been purged; list_executions shows those of a flow.`);
+};

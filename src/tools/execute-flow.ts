@@ -44,6 +44,7 @@ export const executeFlow = recipe({
     'Start one execution of a flow and wait for its end; on a failure the answer says why. If the time is up first, it is the execution as it stands: go on with get_execution, never start it again. Cancelling stops the waiting, not the execution.',
   permissions: ['kestra.flow.execute'],
   effect: 'run',
+  narrow: 'regex',
   input,
   target: ({ namespace }) => ({ namespace }),
   uses,

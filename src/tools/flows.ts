@@ -37,7 +37,11 @@ const looked = (namespace: string, children: boolean | undefined, query: string 
 
 type Flow = Reply<'searchFlows'>['results'][number];
 
-const briefFlow = async (context: Context, { id, namespace, revision, disabled, draft, description, labels, triggers, updated }: Flow) => ({
+/** One flow among many. */
+export const briefFlow = async (
+  context: Context,
+  { id, namespace, revision, disabled, draft, description, labels, triggers, updated }: Flow,
+) => ({
   namespace,
   flow_id: id,
   revision,

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
-import type { Permission } from '../access/permission.ts';
+import { type Permission, type Subject, subjectIn } from '../access/permission.ts';
 import type { Session } from '../access/session.ts';
 import { PublicError } from '../errors.ts';
+import { serves } from '../kestra/dialect.ts';
 import { routes } from '../kestra/generated/routes.ts';
 import type { Instance } from '../kestra/instance.ts';
 import type { Call, Exact, Invoke, OperationId, Reply } from '../kestra/operation.ts';
@@ -51,6 +52,8 @@ interface About<In extends z.ZodObject> {
   /** All that the call needs. */
   readonly permissions: readonly Permission[];
   readonly effect: Effect;
+  /** What else people call this, for search_tools. */
+  readonly keywords?: string;
   readonly narrow?: Narrow;
   readonly input: In;
   readonly target?: (input: z.output<In>) => Target;
@@ -73,6 +76,16 @@ export interface Tool extends Omit<About<z.ZodObject>, 'target'> {
 /** Is this a tool for what exists in Kestra Enterprise alone? */
 export const isEnterprise = ({ uses }: Pick<Tool, 'uses'>): boolean =>
   uses.length > 0 && uses.every((id) => Object.values(routes[id]).every((route) => route.edition === 'ee'));
+
+/** Does this Kestra have anything that the tool is for? */
+export const isServed = ({ uses }: Pick<Tool, 'uses'>, instance: Pick<Instance, 'line' | 'edition'>): boolean =>
+  uses.length === 0 || uses.some((id) => serves(instance, id));
+
+/** What in Kestra a tool is about: flow, execution, … */
+export const subjectOf = ({ permissions }: Pick<Tool, 'permissions'>): Subject | 'account' => {
+  const [permission] = permissions;
+  return permission ? subjectIn(permission) : 'account';
+};
 
 /**
  * A tool that is one operation: `call` maps the input to exactly its path, query and body, `show` projects its reply. Curried, so that the
