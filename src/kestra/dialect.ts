@@ -1,4 +1,5 @@
 import { blueprintsOn13 } from './dialect-blueprints.ts';
+import { logsOn13 } from './dialect-logs.ts';
 import { pluginsOn13 } from './dialect-plugins.ts';
 import { stateOf, triggersOn13 } from './dialect-triggers.ts';
 import { type Line, routes } from './generated/routes.ts';
@@ -10,6 +11,7 @@ import { newer, type OldId, page, type Translation, text, translate, upgraded, t
 const on13: Readonly<Partial<Record<OperationId, Translation>>> = {
   ...triggersOn13,
   ...blueprintsOn13,
+  ...logsOn13,
   ...pluginsOn13,
   searchNamespaces: translate<'searchNamespaces', 'searchNamespaces'>({
     operation: 'searchNamespaces',

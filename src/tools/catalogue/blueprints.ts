@@ -1,27 +1,41 @@
 import { z } from 'zod';
+import { PublicError } from '../../errors.ts';
+import { KestraError } from '../../kestra/failure.ts';
 import { matching } from '../../kestra/filters.ts';
 import { answer } from '../answer.ts';
 import { page, paged, size } from '../fields.ts';
 import { brief, quoted } from '../quoted.ts';
-import { recipe, tool } from '../tool.ts';
+import { recipe } from '../tool.ts';
 
-export const searchBlueprints = tool('searchBlueprints')({
+/** Kestra gives what the internet does to it as its own failure. */
+const fetched = <T>(asked: Promise<T>): Promise<T> =>
+  asked.catch((thrown: unknown) => {
+    if (!(thrown instanceof KestraError) || thrown.code !== 'kestra_failed') throw thrown;
+    const why = 'Kestra fetches blueprints from api.kestra.io, and can not reach it from where it runs. Write the flow without one.';
+    throw new PublicError(thrown.code, why, thrown, thrown.quoted);
+  });
+
+export const searchBlueprints = recipe({
   name: 'search_blueprints',
   title: 'Search blueprints',
   description: 'Find ready-made example flows of the Kestra community, such as "s3 to postgres". Kestra fetches them from the internet.',
   permissions: ['kestra.blueprint.read'],
   effect: 'read',
   input: z.strictObject({ query: z.string().min(1).max(200), page, size }),
-  call: ({ query, page, size }) => ({ path: { kind: 'FLOW' }, query: { page, size, filters: matching(query) } }),
-  show: ({ total, results }, { query, page, size }) =>
-    answer({
+  uses: ['searchBlueprints'],
+  run: async ({ query, page, size }, { invoke }) => {
+    const { total, results } = await fetched(
+      invoke('searchBlueprints', { path: { kind: 'FLOW' }, query: { page, size, filters: matching(query) } }),
+    );
+    return answer({
       ...paged({ page, size }, total),
       blueprints: results.map(({ id, title, description, tags, includedTasks }) => ({
         blueprint_id: id,
         ...quoted({ title, description: brief(description), tags, tasks: includedTasks?.slice(0, 10) }),
       })),
       ...(total === 0 && page === 1 && { note: `No blueprint matches ${JSON.stringify(query)}: use fewer words.` }),
-    }),
+    });
+  },
 });
 
 export const getBlueprint = recipe({
@@ -39,7 +53,7 @@ export const getBlueprint = recipe({
   uses: ['getBlueprint', 'getBlueprintSource'],
   run: async ({ blueprint_id }, { invoke }) => {
     const path = { kind: 'FLOW', id: blueprint_id } as const;
-    const about = await invoke('getBlueprint', { path });
+    const about = await fetched(invoke('getBlueprint', { path }));
     const source = about.source ?? (await invoke('getBlueprintSource', { path }));
     return answer(
       { blueprint_id, ...quoted({ title: about.title, description: about.description, tags: about.tags }) },

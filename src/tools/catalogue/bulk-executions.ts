@@ -119,7 +119,7 @@ const bulk = <Id extends OperationId>(action: Action<Id>): Tool => {
           if (sent === 0) throw thrown;
           return answer({
             matching: rows.length,
-            done: `${done}: ${sent}`,
+            done: `${done} ${sent}`,
             problem: (thrown as Error).message,
             next: 'The others were left as they were.',
           });
@@ -127,7 +127,7 @@ const bulk = <Id extends OperationId>(action: Action<Id>): Tool => {
         sent += batch.length;
         context.progress?.(sent, rows.length, `${sent} of ${rows.length}`);
       }
-      return answer({ matching: rows.length, done: `${done}: ${sent}`, ...(moves && (await after(context, rows))) });
+      return answer({ matching: rows.length, done: `${done} ${sent}`, ...(moves && (await after(context, rows))) });
     },
   });
 };
@@ -174,7 +174,7 @@ export const bulkExecutions: readonly Tool[] = [
     name: 'kill_executions',
     title: 'Kill executions',
     description: 'Stop all running executions that match.',
-    done: 'killed',
+    done: 'the kill was sent to',
     effect: 'destroy',
     permissions: ['kestra.execution.write'],
     operation: 'killExecutionsByIds',
@@ -186,7 +186,7 @@ export const bulkExecutions: readonly Tool[] = [
     name: 'pause_executions',
     title: 'Pause executions',
     description: 'Hold all running executions that match.',
-    done: 'paused',
+    done: 'the pause was sent to',
     effect: 'write',
     permissions: ['kestra.execution.write'],
     operation: 'pauseExecutionsByIds',
@@ -223,7 +223,7 @@ export const bulkExecutions: readonly Tool[] = [
     name: 'replay_executions',
     title: 'Replay executions',
     description: 'Run all ended executions that match again from the beginning, each as a new execution with the same inputs.',
-    done: 'started again',
+    done: 'started again:',
     effect: 'run',
     permissions: ['kestra.execution.write', 'kestra.flow.execute'],
     operation: 'replayExecutionsByIds',
@@ -250,7 +250,7 @@ export const bulkExecutions: readonly Tool[] = [
     name: 'force_run_executions',
     title: 'Force-run executions',
     description: 'Run all hanging executions that match in spite of concurrency limits and schedules. The last resort.',
-    done: 'forced to run',
+    done: 'forced to run:',
     effect: 'run',
     permissions: ['kestra.execution.write', 'kestra.flow.execute'],
     operation: 'forceRunByIds',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { PublicError } from '../../errors.ts';
-import { ifFound } from '../absence.ts';
+import { KestraError } from '../../kestra/failure.ts';
 import { answer } from '../answer.ts';
 import { executionId } from '../fields.ts';
 import type { Execution } from '../follow.ts';
@@ -70,7 +70,13 @@ const addresses = (value: unknown): string[] => {
 const sizeOf = async (context: Context<'getFileMetadatasFromExecution'>, executionId: string, path: string): Promise<number | undefined> =>
   (await context.invoke('getFileMetadatasFromExecution', { path: { executionId }, query: { path } }).catch(() => undefined))?.size;
 
-const noFile = (): PublicError => new PublicError('not_found', 'There is no such file: list_output_files shows those of an execution.');
+/** Kestra calls the file of another execution an illegal argument. */
+const ofThis = <T>(asked: Promise<T>): Promise<T> =>
+  asked.catch((thrown: unknown) => {
+    throw thrown instanceof KestraError && (thrown.status === 404 || thrown.status === 422) ? noFile() : thrown;
+  });
+
+const noFile = (): PublicError => new PublicError('not_found', 'That is no file of this execution: list_output_files shows those it has.');
 
 const previewed = z.object({
   extension: z.string().nullish(),
@@ -90,9 +96,7 @@ export const previewOutputFile = recipe({
   uses: ['getExecution', 'previewFileFromExecution'],
   run: async ({ execution_id, uri, rows }, context) => {
     await existing(context, execution_id);
-    const reply = await ifFound(
-      context.invoke('previewFileFromExecution', { path: { executionId: execution_id }, query: { path: uri, maxRows: rows } }),
-    );
+    const reply = await ofThis(context.invoke('previewFileFromExecution', { path: { executionId: execution_id }, query: { path: uri, maxRows: rows } }));
     const { data } = previewed.safeParse(reply);
     if (!data) throw noFile();
     const facts = {
@@ -120,10 +124,7 @@ export const readOutputFile = recipe({
   uses: ['getExecution', 'getFileMetadatasFromExecution', 'downloadFileFromExecution'],
   run: async ({ execution_id, uri, max_bytes }, context) => {
     await existing(context, execution_id);
-    const metas = await ifFound(
-      context.invoke('getFileMetadatasFromExecution', { path: { executionId: execution_id }, query: { path: uri } }),
-    );
-    if (!metas) throw noFile();
+    const metas = await ofThis(context.invoke('getFileMetadatasFromExecution', { path: { executionId: execution_id }, query: { path: uri } }));
     const stream = await context.invoke('downloadFileFromExecution', { path: { executionId: execution_id }, query: { path: uri } });
     return fileAnswer({ execution_id }, metas.size, await readStart(stream, max_bytes));
   },
