@@ -90,6 +90,19 @@ export const corrections: readonly Correction[] = [
     apply: ({ operations }) => dropReplyType(operations.downloadFileFromExecution, 'application/x-ndjson'),
   },
   {
+    name: 'a deletion answers nothing',
+    lines: ['1.3', '2.0'],
+    why: 'some are declared with a body of any kind; servers send 204 without one',
+    apply: (document) => {
+      const replies = operationsOf(document)
+        .filter(({ method }) => method === 'delete')
+        .flatMap(({ responses }) => Object.values(responses))
+        .filter(({ content }) => Object.values(content ?? {}).some(({ schema }) => schema === undefined || isAnything(schema)));
+      for (const reply of replies) delete reply.content;
+      return replies.length;
+    },
+  },
+  {
     name: 'a key is set with its time to live and description in headers',
     lines: ['1.3', '2.0'],
     why: 'no document names them; both lines read them',
@@ -165,9 +178,8 @@ export const corrections: readonly Correction[] = [
     lines: ['1.3', '2.0'],
     why: 'it is declared as a list; servers answer one object',
     apply: ({ operations }) => {
-      const replies = ['validateNewExecutionInputs', 'validateResumeExecutionInputs'].flatMap((id) =>
-        Object.values(operations[id]?.responses ?? {}).flatMap(({ content }) => content?.['application/json'] ?? []),
-      );
+      const { responses = {} } = operations.validateNewExecutionInputs ?? {};
+      const replies = Object.values(responses).flatMap(({ content }) => content?.['application/json'] ?? []);
       const lists = replies.filter(({ schema }) => schema?.type === 'array');
       for (const reply of lists) reply.schema = reply.schema?.items ?? {};
       return lists.length;

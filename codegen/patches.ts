@@ -36,11 +36,6 @@ export const patches: Patches = {
       lines: ['2.0'],
       why: '2.0 has an operation for each thing that can be changed of a trigger',
     },
-    ...['dispatchApp', 'openApp'].map((operation) => ({
-      operation,
-      lines: ['1.0', '1.3'],
-      why: 'what an open app sends is documented since 2.0',
-    })),
     {
       operation: 'createBackfill',
       lines: ['1.0', '1.3'],

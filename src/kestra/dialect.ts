@@ -95,3 +95,6 @@ export const serves = ({ line, edition }: Pick<Instance, 'line' | 'edition'>, id
   const route = routes[translation?.operation ?? id][line];
   return route !== undefined && (route.edition !== 'ee' || edition === 'EE');
 };
+
+/** The operations that a translation of an older line calls. */
+export const substitutes: ReadonlySet<string> = new Set(Object.values(on13).map(({ operation }) => operation));

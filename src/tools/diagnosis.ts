@@ -23,7 +23,14 @@ import { taskSource } from './task-source.ts';
 
 export { diagnosisUses } from './evidence.ts';
 
+/** The words of the error that most likely tells why, and the execution below that it comes from. */
+interface Cause {
+  readonly in?: string;
+  readonly quoted: string;
+}
+
 export interface Diagnosis {
+  readonly cause?: Cause;
   readonly facts: Readonly<Record<string, unknown>>;
   readonly blocks: readonly Block[];
 }
@@ -63,13 +70,15 @@ export const diagnose = async (context: Evidence, execution: Execution, depth = 
     Promise.all((subflows ?? []).map((child) => followed(context, child, depth))),
     Promise.all((iterations?.results ?? []).map((child) => followed(context, child, depth))),
   ]);
-  const cause = causeOf(logs ?? [], first);
+  const own = causeOf(logs ?? [], first);
+  const cause: Cause | undefined = own ? { quoted: own } : [...inLoops, ...below].map(({ diagnosis }) => diagnosis?.cause).find(Boolean);
   const compared = success && comparison(execution, success);
   const attempts = first?.attempts?.length ?? 0;
   const lines = lastLines(logs ?? []);
   return {
+    cause: cause && { in: execution.id, ...cause },
     facts: {
-      ...(cause && { cause: { quoted: cause } }),
+      ...(cause && { cause }),
       failed_tasks: failures.slice(0, mostFailures).map(({ id, taskId, state, attempts, value }) => ({
         task_id: taskId,
         task_run_id: id,
@@ -84,7 +93,13 @@ export const diagnose = async (context: Evidence, execution: Execution, depth = 
       ...(below.length > 0 && { failed_subflows: below.map(({ about }) => about) }),
       ...(iterations && { failed_iterations: iterations.total, iterations: inLoops.map(({ about }) => about) }),
       ...(depth === 0 && {
-        try_next: adviceOn({ state: execution.state.current, cause, success: compared, failures: since?.failures, attempts }),
+        try_next: adviceOn({
+          state: execution.state.current,
+          cause: cause?.quoted,
+          success: compared,
+          failures: since?.failures,
+          attempts,
+        }),
       }),
       ...(hidden.length > 0 && { not_shown: hidden }),
     },

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { substitutes } from '../../src/kestra/dialect.ts';
 import { tools } from '../../src/tools/catalog.ts';
 import { type ListedTool, type Server, startServer } from '../harness/server.ts';
 import { type Kestra, startKestra } from '../kestra/server.ts';
@@ -152,6 +153,6 @@ test('while Kestra can not be reached, the tools of every edition are listed, wi
 
 test('operations.json holds the operations that tools use, and the one that tells what a Kestra is', () => {
   const listed: unknown = JSON.parse(readFileSync(new URL('../../openapi/operations.json', import.meta.url), 'utf8'));
-  const used = new Set([...tools.flatMap(({ uses }) => uses), 'getConfiguration']);
+  const used = new Set<string>([...tools.flatMap(({ uses }) => uses), ...substitutes, 'getConfiguration']);
   expect(listed).toEqual([...used].sort());
 });

@@ -44,10 +44,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'post', path: '/api/v1/{tenant}/namespaces', body: 'application/json', reply: 'application/json', edition: 'ee' },
     '2.0': { method: 'post', path: '/api/v1/{tenant}/namespaces', body: 'application/json', reply: 'application/json', edition: 'ee' },
   },
-  createNamespaceDirectory: {
-    '1.3': { method: 'post', path: '/api/v1/{tenant}/namespaces/{namespace}/files/directory' },
-    '2.0': { method: 'post', path: '/api/v1/{tenant}/namespaces/{namespace}/files/directory' },
-  },
   createNamespaceFile: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/namespaces/{namespace}/files', body: 'multipart/form-data' },
     '2.0': { method: 'post', path: '/api/v1/{tenant}/namespaces/{namespace}/files', body: 'multipart/form-data' },
@@ -57,8 +53,8 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '2.0': { method: 'post', path: '/api/v1/{tenant}/tests', body: 'application/x-yaml', reply: 'application/json', edition: 'ee' },
   },
   deleteApp: {
-    '1.3': { method: 'delete', path: '/api/v1/{tenant}/apps/{uid}', reply: 'application/json', edition: 'ee' },
-    '2.0': { method: 'delete', path: '/api/v1/{tenant}/apps/{uid}', reply: 'application/json', edition: 'ee' },
+    '1.3': { method: 'delete', path: '/api/v1/{tenant}/apps/{uid}', edition: 'ee' },
+    '2.0': { method: 'delete', path: '/api/v1/{tenant}/apps/{uid}', edition: 'ee' },
   },
   deleteBackfill: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/triggers/backfill/delete', body: 'application/json', reply: 'application/json' },
@@ -72,10 +68,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'delete', path: '/api/v1/{tenant}/executions/by-ids', body: 'application/json', reply: 'application/json' },
     '2.0': { method: 'delete', path: '/api/v1/{tenant}/executions/by-ids', body: 'application/json', reply: 'application/json' },
   },
-  deleteExecutionsByQuery: {
-    '1.3': { method: 'delete', path: '/api/v1/{tenant}/executions/by-query', reply: 'application/json' },
-    '2.0': { method: 'delete', path: '/api/v1/{tenant}/executions/by-query', reply: 'application/json' },
-  },
   deleteFileDirectory: {
     '1.3': { method: 'delete', path: '/api/v1/{tenant}/namespaces/{namespace}/files' },
     '2.0': { method: 'delete', path: '/api/v1/{tenant}/namespaces/{namespace}/files' },
@@ -88,10 +80,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'delete', path: '/api/v1/{tenant}/flows/delete/by-ids', body: 'application/json', reply: 'application/json' },
     '2.0': { method: 'delete', path: '/api/v1/{tenant}/flows/delete/by-ids', body: 'application/json', reply: 'application/json' },
   },
-  deleteFlowsByQuery: {
-    '1.3': { method: 'delete', path: '/api/v1/{tenant}/flows/delete/by-query', reply: 'application/json' },
-    '2.0': { method: 'delete', path: '/api/v1/{tenant}/flows/delete/by-query', reply: 'application/json' },
-  },
   deleteKeyValue: {
     '1.3': { method: 'delete', path: '/api/v1/{tenant}/namespaces/{namespace}/kv/{key}', reply: 'application/json' },
     '2.0': { method: 'delete', path: '/api/v1/{tenant}/namespaces/{namespace}/kv/{key}', reply: 'application/json' },
@@ -100,16 +88,12 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'delete', path: '/api/v1/{tenant}/logs/{executionId}' },
     '2.0': { method: 'delete', path: '/api/v1/{tenant}/logs/{executionId}' },
   },
-  deleteLogsFromFlow: {
-    '1.3': { method: 'delete', path: '/api/v1/{tenant}/logs/{namespace}/{flowId}' },
-    '2.0': { method: 'delete', path: '/api/v1/{tenant}/logs/{namespace}/{flowId}' },
-  },
   deleteTestSuite: {
-    '1.3': { method: 'delete', path: '/api/v1/{tenant}/tests/{namespace}/{id}', reply: 'application/json', edition: 'ee' },
-    '2.0': { method: 'delete', path: '/api/v1/{tenant}/tests/{namespace}/{id}', reply: 'application/json', edition: 'ee' },
+    '1.3': { method: 'delete', path: '/api/v1/{tenant}/tests/{namespace}/{id}', edition: 'ee' },
+    '2.0': { method: 'delete', path: '/api/v1/{tenant}/tests/{namespace}/{id}', edition: 'ee' },
   },
   deleteTrigger: {
-    '1.3': { method: 'delete', path: '/api/v1/{tenant}/triggers/{namespace}/{flowId}/{triggerId}', reply: 'application/json' },
+    '1.3': { method: 'delete', path: '/api/v1/{tenant}/triggers/{namespace}/{flowId}/{triggerId}' },
     '2.0': { method: 'delete', path: '/api/v1/{tenant}/triggers/{namespace}/{flowId}/{triggerId}' },
   },
   disableApp: {
@@ -120,10 +104,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'post', path: '/api/v1/{tenant}/flows/disable/by-ids', body: 'application/json', reply: 'application/json' },
     '2.0': { method: 'post', path: '/api/v1/{tenant}/flows/disable/by-ids', body: 'application/json', reply: 'application/json' },
   },
-  disableFlowsByQuery: {
-    '1.3': { method: 'post', path: '/api/v1/{tenant}/flows/disable/by-query', reply: 'application/json' },
-    '2.0': { method: 'post', path: '/api/v1/{tenant}/flows/disable/by-query', reply: 'application/json' },
-  },
   disableTriggerById: {
     '2.0': { method: 'put', path: '/api/v1/{tenant}/triggers/set-disabled', body: 'application/json', reply: 'application/json' },
   },
@@ -131,16 +111,9 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'post', path: '/api/v1/{tenant}/triggers/set-disabled/by-triggers', body: 'application/json', reply: 'application/json' },
     '2.0': { method: 'post', path: '/api/v1/{tenant}/triggers/set-disabled/by-triggers', body: 'application/json', reply: 'application/json' },
   },
-  dispatchApp: {
-    '2.0': { method: 'post', path: '/api/v1/{tenant}/apps/view/{id}/dispatch/{dispatch}', body: 'multipart/form-data', reply: 'application/json', edition: 'ee' },
-  },
   downloadFileFromExecution: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}/file', reply: 'application/octet-stream' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}/file', reply: 'application/octet-stream' },
-  },
-  downloadLogsFromExecution: {
-    '1.3': { method: 'get', path: '/api/v1/{tenant}/logs/{executionId}/download', reply: 'text/plain' },
-    '2.0': { method: 'get', path: '/api/v1/{tenant}/logs/{executionId}/download', reply: 'text/plain' },
   },
   enableApp: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/apps/{uid}/enable', reply: 'application/json', edition: 'ee' },
@@ -149,10 +122,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
   enableFlowsByIds: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/flows/enable/by-ids', body: 'application/json', reply: 'application/json' },
     '2.0': { method: 'post', path: '/api/v1/{tenant}/flows/enable/by-ids', body: 'application/json', reply: 'application/json' },
-  },
-  enableFlowsByQuery: {
-    '1.3': { method: 'post', path: '/api/v1/{tenant}/flows/enable/by-query', reply: 'application/json' },
-    '2.0': { method: 'post', path: '/api/v1/{tenant}/flows/enable/by-query', reply: 'application/json' },
   },
   evalExpression: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/eval', body: 'text/plain', reply: 'application/json' },
@@ -206,18 +175,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}', reply: 'application/json' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}', reply: 'application/json' },
   },
-  getExecutionFlowGraph: {
-    '1.3': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}/graph', reply: 'application/json' },
-    '2.0': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}/graph', reply: 'application/json' },
-  },
-  getExpressionFilters: {
-    '1.3': { method: 'get', path: '/api/v1/pebble/filters', reply: 'application/json' },
-    '2.0': { method: 'get', path: '/api/v1/pebble/filters', reply: 'application/json' },
-  },
-  getExpressionFunctions: {
-    '1.3': { method: 'get', path: '/api/v1/pebble/functions', reply: 'application/json' },
-    '2.0': { method: 'get', path: '/api/v1/pebble/functions', reply: 'application/json' },
-  },
   getFileContent: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/files', reply: 'application/octet-stream' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/files', reply: 'application/octet-stream' },
@@ -242,10 +199,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/dependencies', reply: 'application/json' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/dependencies', reply: 'application/json' },
   },
-  getFlowFromExecutionById: {
-    '1.3': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}/flow', reply: 'application/json' },
-    '2.0': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}/flow', reply: 'application/json' },
-  },
   getInheritedSecrets: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/inherited-secrets', reply: 'application/json' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/inherited-secrets', reply: 'application/json' },
@@ -266,10 +219,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'get', path: '/api/v1/plugins/{cls}', reply: 'application/json' },
     '2.0': { method: 'get', path: '/api/v1/plugins/{cls}', reply: 'application/json' },
   },
-  getSchemasFromType: {
-    '1.3': { method: 'get', path: '/api/v1/plugins/schemas/{type}', reply: 'application/json' },
-    '2.0': { method: 'get', path: '/api/v1/plugins/schemas/{type}', reply: 'application/json' },
-  },
   getTaskOutputsInformation: {
     '2.0': { method: 'get', path: '/api/v1/{tenant}/outputs/{executionId}', reply: 'application/json', elsewhere: '/api/v1/{tenant}/outputs/executions/{executionId}' },
   },
@@ -280,10 +229,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'get', path: '/api/v1/{tenant}/tests/{namespace}/{id}', reply: 'application/json', edition: 'ee' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/tests/{namespace}/{id}', reply: 'application/json', edition: 'ee' },
   },
-  inheritedVariables: {
-    '1.3': { method: 'get', path: '/api/v1/{tenant}/namespaces/{id}/inherited-variables', reply: 'application/json', edition: 'ee' },
-    '2.0': { method: 'get', path: '/api/v1/{tenant}/namespaces/{id}/inherited-variables', reply: 'application/json', edition: 'ee' },
-  },
   killExecution: {
     '1.3': { method: 'delete', path: '/api/v1/{tenant}/executions/{executionId}/kill' },
     '2.0': { method: 'delete', path: '/api/v1/{tenant}/executions/{executionId}/actions/kill', reply: 'text/json' },
@@ -292,17 +237,9 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'delete', path: '/api/v1/{tenant}/executions/kill/by-ids', body: 'application/json', reply: 'application/json' },
     '2.0': { method: 'delete', path: '/api/v1/{tenant}/executions/kill/by-ids', body: 'application/json', reply: 'application/json' },
   },
-  killExecutionsByQuery: {
-    '1.3': { method: 'delete', path: '/api/v1/{tenant}/executions/kill/by-query', reply: 'application/json' },
-    '2.0': { method: 'delete', path: '/api/v1/{tenant}/executions/kill/by-query', reply: 'application/json' },
-  },
   listAllKeys: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/kv', reply: 'application/json' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/kv', reply: 'application/json' },
-  },
-  listDeprecated: {
-    '1.3': { method: 'get', path: '/api/v1/{tenant}/flows/deprecated', reply: 'application/json' },
-    '2.0': { method: 'get', path: '/api/v1/{tenant}/flows/deprecated', reply: 'application/json' },
   },
   listFlowMetrics: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/metrics/names/{namespace}/{flowId}', reply: 'application/json' },
@@ -311,10 +248,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
   listFlowRevisions: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/flows/{namespace}/{id}/revisions', reply: 'application/json' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/flows/{namespace}/{id}/revisions', reply: 'application/json' },
-  },
-  listKeysWithInheritence: {
-    '1.3': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/kv/inheritance', reply: 'application/json' },
-    '2.0': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/kv/inheritance', reply: 'application/json' },
   },
   listLogsFromExecution: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/logs/{executionId}', reply: 'application/json' },
@@ -328,16 +261,9 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'get', path: '/api/v1/plugins', reply: 'application/json' },
     '2.0': { method: 'get', path: '/api/v1/plugins', reply: 'application/json' },
   },
-  listSecrets: {
-    '1.3': { method: 'get', path: '/api/v1/{tenant}/secrets', reply: 'application/json' },
-    '2.0': { method: 'get', path: '/api/v1/{tenant}/secrets', reply: 'application/json' },
-  },
   moveFileDirectory: {
     '1.3': { method: 'put', path: '/api/v1/{tenant}/namespaces/{namespace}/files' },
     '2.0': { method: 'put', path: '/api/v1/{tenant}/namespaces/{namespace}/files' },
-  },
-  openApp: {
-    '2.0': { method: 'get', path: '/api/v1/{tenant}/apps/view/{uid}', reply: 'application/json', edition: 'ee' },
   },
   pauseBackfill: {
     '1.3': { method: 'put', path: '/api/v1/{tenant}/triggers/backfill/pause', body: 'application/json', reply: 'application/json' },
@@ -350,10 +276,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
   pauseExecutionsByIds: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/pause/by-ids', body: 'application/json', reply: 'application/json' },
     '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/pause/by-ids', body: 'application/json', reply: 'application/json' },
-  },
-  pauseExecutionsByQuery: {
-    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/pause/by-query', reply: 'application/json' },
-    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/pause/by-query', reply: 'application/json' },
   },
   previewFileFromExecution: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}/file/preview', reply: 'application/json' },
@@ -371,10 +293,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/replay/by-ids', body: 'application/json', reply: 'application/json' },
     '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/replay/by-ids', body: 'application/json', reply: 'application/json' },
   },
-  replayExecutionsByQuery: {
-    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/replay/by-query', reply: 'application/json' },
-    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/replay/by-query', reply: 'application/json' },
-  },
   restartExecution: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/restart', reply: 'application/json' },
     '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/actions/restart', reply: 'application/json' },
@@ -382,10 +300,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
   restartExecutionsByIds: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/restart/by-ids', body: 'application/json', reply: 'application/json' },
     '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/restart/by-ids', body: 'application/json', reply: 'application/json' },
-  },
-  restartExecutionsByQuery: {
-    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/restart/by-query', reply: 'application/json' },
-    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/restart/by-query', reply: 'application/json' },
   },
   restartTrigger: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/triggers/{namespace}/{flowId}/{triggerId}/restart', reply: 'application/json' },
@@ -402,10 +316,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
   resumeExecutionsByIds: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/resume/by-ids', body: 'application/json', reply: 'application/json' },
     '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/resume/by-ids', body: 'application/json', reply: 'application/json' },
-  },
-  resumeExecutionsByQuery: {
-    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/resume/by-query', reply: 'application/json' },
-    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/resume/by-query', reply: 'application/json' },
   },
   runTestSuite: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/tests/{namespace}/{id}/run', body: 'application/json', reply: 'application/json', edition: 'ee' },
@@ -426,10 +336,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
   searchConcurrencyLimits: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/concurrency-limit/search', reply: 'application/json' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/concurrency-limit/search', reply: 'application/json' },
-  },
-  searchDashboards: {
-    '1.3': { method: 'get', path: '/api/v1/{tenant}/dashboards', reply: 'application/json' },
-    '2.0': { method: 'get', path: '/api/v1/{tenant}/dashboards', reply: 'application/json' },
   },
   searchExecutions: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/executions/search', reply: 'application/json' },
@@ -467,10 +373,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'get', path: '/api/v1/{tenant}/triggers/search', reply: 'application/json' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/triggers/search', reply: 'application/json' },
   },
-  searchTriggersForFlow: {
-    '1.3': { method: 'get', path: '/api/v1/{tenant}/triggers/{namespace}/{flowId}', reply: 'application/json' },
-    '2.0': { method: 'get', path: '/api/v1/{tenant}/triggers/{namespace}/{flowId}', reply: 'application/json' },
-  },
   setKeyValue: {
     '1.3': { method: 'put', path: '/api/v1/{tenant}/namespaces/{namespace}/kv/{key}', body: 'text/plain' },
     '2.0': { method: 'put', path: '/api/v1/{tenant}/namespaces/{namespace}/kv/{key}', body: 'text/plain' },
@@ -478,14 +380,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
   setLabelsOnTerminatedExecution: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/labels', body: 'application/json', reply: 'application/json' },
     '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/actions/labels', body: 'application/json', reply: 'application/json' },
-  },
-  setLabelsOnTerminatedExecutionsByIds: {
-    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/labels/by-ids', body: 'application/json', reply: 'application/json' },
-    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/labels/by-ids', body: 'application/json', reply: 'application/json' },
-  },
-  setLabelsOnTerminatedExecutionsByQuery: {
-    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/labels/by-query', body: 'application/json', reply: 'application/json' },
-    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/labels/by-query', body: 'application/json', reply: 'application/json' },
   },
   unlockTrigger: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/triggers/{namespace}/{flowId}/{triggerId}/unlock', reply: 'application/json' },
@@ -506,10 +400,6 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
   updateApp: {
     '1.3': { method: 'put', path: '/api/v1/{tenant}/apps/{uid}', body: 'application/x-yaml', reply: 'application/json', edition: 'ee' },
     '2.0': { method: 'put', path: '/api/v1/{tenant}/apps/{uid}', body: 'application/x-yaml', reply: 'application/json', edition: 'ee' },
-  },
-  updateConcurrencyLimit: {
-    '1.3': { method: 'put', path: '/api/v1/{tenant}/concurrency-limit/{namespace}/{flowId}', body: 'application/json', reply: 'application/json' },
-    '2.0': { method: 'put', path: '/api/v1/{tenant}/concurrency-limit/{namespace}/{flowId}', body: 'application/json', reply: 'application/json' },
   },
   updateExecutionStatus: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/change-status', reply: 'application/json' },

@@ -131,22 +131,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/concurrency-limit/{namespace}/{flowId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put: operations["updateConcurrencyLimit"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/concurrency-limit/search": {
         parameters: {
             query?: never;
@@ -155,22 +139,6 @@ export interface paths {
             cookie?: never;
         };
         get: operations["searchConcurrencyLimits"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/dashboards": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["searchDashboards"];
         put?: never;
         post?: never;
         delete?: never;
@@ -291,22 +259,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/executions/{executionId}/flow": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["getFlowFromExecutionById"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/executions/{executionId}/follow": {
         parameters: {
             query?: never;
@@ -333,22 +285,6 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["forceRunExecution"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/executions/{executionId}/graph": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["getExecutionFlowGraph"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -563,22 +499,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/executions/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["deleteExecutionsByQuery"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/executions/change-status/by-ids": {
         parameters: {
             query?: never;
@@ -627,54 +547,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/executions/kill/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["killExecutionsByQuery"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/executions/labels/by-ids": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["setLabelsOnTerminatedExecutionsByIds"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/executions/labels/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["setLabelsOnTerminatedExecutionsByQuery"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/executions/latest": {
         parameters: {
             query?: never;
@@ -707,22 +579,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/executions/pause/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["pauseExecutionsByQuery"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/executions/replay/by-ids": {
         parameters: {
             query?: never;
@@ -733,22 +589,6 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["replayExecutionsByIds"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/executions/replay/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["replayExecutionsByQuery"];
         delete?: never;
         options?: never;
         head?: never;
@@ -771,22 +611,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/executions/restart/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["restartExecutionsByQuery"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/executions/resume/by-ids": {
         parameters: {
             query?: never;
@@ -797,22 +621,6 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["resumeExecutionsByIds"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/executions/resume/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["resumeExecutionsByQuery"];
         delete?: never;
         options?: never;
         head?: never;
@@ -947,38 +755,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/flows/delete/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["deleteFlowsByQuery"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/flows/deprecated": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["listDeprecated"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/flows/disable/by-ids": {
         parameters: {
             query?: never;
@@ -995,22 +771,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/flows/disable/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["disableFlowsByQuery"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/flows/enable/by-ids": {
         parameters: {
             query?: never;
@@ -1021,22 +781,6 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["enableFlowsByIds"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/flows/enable/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["enableFlowsByQuery"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1139,38 +883,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/logs/{executionId}/download": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["downloadLogsFromExecution"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/logs/{namespace}/{flowId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["deleteLogsFromFlow"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/logs/search": {
         parameters: {
             query?: never;
@@ -1267,22 +979,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/namespaces/{id}/inherited-variables": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["inheritedVariables"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/namespaces/{namespace}/dependencies": {
         parameters: {
             query?: never;
@@ -1324,7 +1020,7 @@ export interface paths {
         };
         get: operations["listNamespaceDirectoryFiles"];
         put?: never;
-        post: operations["createNamespaceDirectory"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1395,22 +1091,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/namespaces/{namespace}/kv/inheritance": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["listKeysWithInheritence"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/namespaces/search": {
         parameters: {
             query?: never;
@@ -1419,22 +1099,6 @@ export interface paths {
             cookie?: never;
         };
         get: operations["searchNamespaces"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/secrets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["listSecrets"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1548,22 +1212,6 @@ export interface paths {
         };
         get?: never;
         put: operations["updateTrigger"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/triggers/{namespace}/{flowId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["searchTriggersForFlow"];
-        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -1731,38 +1379,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/pebble/filters": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["getExpressionFilters"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/pebble/functions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["getExpressionFunctions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/plugins": {
         parameters: {
             query?: never;
@@ -1795,43 +1411,9 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/plugins/schemas/{type}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["getSchemasFromType"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export interface components {
     schemas: {
-        AbstractFlow: {
-            deleted: boolean;
-            description?: string;
-            disabled: boolean;
-            id: string;
-            inputs?: components["schemas"]["Input_Object_"][];
-            labels?: components["schemas"]["Label"][];
-            namespace: string;
-            outputs?: components["schemas"]["Output"][];
-            /** Format: int32 */
-            revision?: number;
-            /** Format: date-time */
-            updated?: string;
-            variables?: {
-                [key: string]: unknown;
-            };
-            workerGroup?: components["schemas"]["WorkerGroup"];
-        };
         AbstractGraph: {
             branchType?: components["schemas"]["AbstractGraph.BranchType"];
             type?: string;
@@ -1872,27 +1454,6 @@ export interface components {
             workerGroup?: components["schemas"]["WorkerGroup"];
         } & {
             [key: string]: unknown;
-        };
-        AbstractTriggerForExecution: {
-            id: string;
-            type: string;
-            version?: string;
-        };
-        ApiSecretListResponse_ApiSecretMeta_: {
-            readOnly: boolean;
-            results: components["schemas"]["ApiSecretMetaEEOrApiSecretMeta"][];
-            /** Format: int64 */
-            total?: number;
-        };
-        ApiSecretMetaEEOrApiSecretMeta: {
-            description?: string;
-            key: string;
-            namespace?: string;
-            tags?: components["schemas"]["ApiSecretTag"][];
-        };
-        ApiSecretTag: {
-            key: string;
-            value: string;
         };
         "AppsController.ApiApp": {
             /** Format: date-time */
@@ -2038,11 +1599,6 @@ export interface components {
             enabled: boolean;
             ttl?: string;
         };
-        Chart_ChartOption_: {
-            chartOptions?: unknown;
-            id: string;
-            type: string;
-        };
         Check: {
             behavior?: components["schemas"]["Check.Behavior"];
             condition: string;
@@ -2072,20 +1628,6 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        "DashboardOrDashboardController.DashboardResponse": {
-            charts?: components["schemas"]["Chart_ChartOption_"][];
-            /** Format: date-time */
-            created?: string;
-            deleted?: boolean;
-            description?: string;
-            id: string;
-            sourceCode?: string;
-            tenantId?: string;
-            timeWindow?: components["schemas"]["TimeWindow"];
-            title: string;
-            /** Format: date-time */
-            updated?: string;
-        };
         DependsOn: {
             condition?: string | null;
             inputs?: string[] | null;
@@ -2098,12 +1640,6 @@ export interface components {
         "EditionProvider.Edition": "EE" | "OSS";
         /** @enum {string} */
         EvaluationType: "CANCEL" | "IGNORE" | "KILL" | "PASS";
-        "ExecutableTask.SubflowId": {
-            flowId?: string;
-            namespace?: string;
-            /** Format: int32 */
-            revision?: number | null;
-        };
         Execution: {
             breakpoints?: components["schemas"]["Breakpoint"][] | null;
             deleted: boolean;
@@ -2173,10 +1709,6 @@ export interface components {
             /** Format: date-time */
             startDate?: string;
             status?: components["schemas"]["State.Type"];
-        };
-        "ExecutionController.SetLabelsByIdsRequest": {
-            executionLabels?: components["schemas"]["Label"][];
-            executionsId?: string[];
         };
         "ExecutionController.StateRequest": {
             state?: components["schemas"]["State.Type"];
@@ -2315,34 +1847,6 @@ export interface components {
             };
             workerGroup?: components["schemas"]["WorkerGroup"];
         };
-        "FlowController.FlowWithDeprecatedTasks": {
-            deprecatedTasks?: components["schemas"]["FlowService.TaskDeprecation"][];
-            flowId?: string;
-            namespace?: string;
-            /** Format: int32 */
-            revision?: number;
-        };
-        FlowForExecution: WithRequired<components["schemas"]["AbstractFlow"], "deleted" | "disabled" | "id" | "namespace"> & {
-            afterExecution?: components["schemas"]["TaskForExecution"][];
-            deleted: boolean;
-            description?: string;
-            disabled: boolean;
-            errors?: components["schemas"]["TaskForExecution"][];
-            finally?: components["schemas"]["TaskForExecution"][];
-            id: string;
-            inputs?: components["schemas"]["Input_Object_"][];
-            labels?: components["schemas"]["Map_Object.Object_"];
-            namespace: string;
-            outputs?: components["schemas"]["Output"][];
-            /** Format: int32 */
-            revision?: number;
-            tasks: components["schemas"]["TaskForExecution"][];
-            triggers?: components["schemas"]["AbstractTriggerForExecution"][];
-            variables?: {
-                [key: string]: unknown;
-            };
-            workerGroup?: components["schemas"]["WorkerGroup"];
-        };
         FlowGraph: {
             clusters?: components["schemas"]["FlowGraph.Cluster"][];
             edges?: components["schemas"]["FlowGraph.Edge"][];
@@ -2370,11 +1874,6 @@ export interface components {
         FlowRelation: "FLOW_TASK" | "FLOW_TRIGGER";
         /** @enum {string} */
         FlowScope: "SYSTEM" | "USER";
-        "FlowService.TaskDeprecation": {
-            replacement?: string | null;
-            taskId?: string;
-            taskType?: string;
-        };
         FlowTopologyGraph: {
             edges?: components["schemas"]["FlowTopologyGraph.Edge"][];
             nodes?: components["schemas"]["FlowNode"][];
@@ -2737,11 +2236,6 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
-        "PagedResults_Dashboard_OrPagedResults_DashboardController.DashboardResponse_": {
-            results: components["schemas"]["DashboardOrDashboardController.DashboardResponse"][];
-            /** Format: int64 */
-            total: number;
-        };
         PagedResults_Execution_: {
             results: components["schemas"]["Execution"][];
             /** Format: int64 */
@@ -2784,11 +2278,6 @@ export interface components {
         };
         PagedResults_TestSuiteRunResult_: {
             results: components["schemas"]["TestSuiteRunResult"][];
-            /** Format: int64 */
-            total: number;
-        };
-        PagedResults_Trigger_: {
-            results: components["schemas"]["Trigger"][];
             /** Format: int64 */
             total: number;
         };
@@ -2877,8 +2366,6 @@ export interface components {
             title?: string;
             url?: string;
         };
-        /** @enum {string} */
-        SchemaType: "APPS" | "DASHBOARD" | "FLOW" | "PLUGINDEFAULT" | "TASK" | "TEMPLATE" | "TESTSUITES" | "TRIGGER";
         "SDK.Auth": {
             apiToken?: string | null;
             password?: string | null;
@@ -2946,14 +2433,6 @@ export interface components {
             state?: components["schemas"]["State.Type"];
             value?: string;
         };
-        TaskForExecution: {
-            id: string;
-            inputs?: components["schemas"]["Input_Object_"][];
-            subflowId?: components["schemas"]["ExecutableTask.SubflowId"];
-            tasks?: components["schemas"]["TaskForExecution"][];
-            type: string;
-            version?: string;
-        };
         TaskRun: {
             assets?: components["schemas"]["AssetsInOut"] | null;
             attempts?: components["schemas"]["TaskRunAttempt"][];
@@ -3007,10 +2486,6 @@ export interface components {
             startDate: string;
             state: components["schemas"]["TestState"];
             testSuiteId: string;
-        };
-        TimeWindow: {
-            default?: string;
-            max?: string;
         };
         Trigger: components["schemas"]["TriggerContext"] & {
             /** Format: date-time */
@@ -3185,9 +2660,7 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": unknown;
-                };
+                content?: never;
             };
         };
     };
@@ -3335,33 +2808,6 @@ export interface operations {
             };
         };
     };
-    updateConcurrencyLimit: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                flowId: string;
-                namespace: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ConcurrencyLimit"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConcurrencyLimit"];
-                };
-            };
-        };
-    };
     searchConcurrencyLimits: {
         parameters: {
             query?: never;
@@ -3379,32 +2825,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PagedResults_ConcurrencyLimit_"];
-                };
-            };
-        };
-    };
-    searchDashboards: {
-        parameters: {
-            query?: {
-                page?: number;
-                q?: string | null;
-                size?: number;
-                sort?: string[] | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PagedResults_Dashboard_OrPagedResults_DashboardController.DashboardResponse_"];
                 };
             };
         };
@@ -3612,28 +3032,6 @@ export interface operations {
             };
         };
     };
-    getFlowFromExecutionById: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                executionId: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FlowForExecution"];
-                };
-            };
-        };
-    };
     followExecution: {
         parameters: {
             query?: never;
@@ -3674,30 +3072,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Execution"];
-                };
-            };
-        };
-    };
-    getExecutionFlowGraph: {
-        parameters: {
-            query?: {
-                subflows?: string[] | null;
-            };
-            header?: never;
-            path: {
-                executionId: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FlowGraph"];
                 };
             };
         };
@@ -4054,44 +3428,6 @@ export interface operations {
             };
         };
     };
-    deleteExecutionsByQuery: {
-        parameters: {
-            query?: {
-                childFilter?: components["schemas"]["ExecutionRepositoryInterface.ChildFilter"] | null;
-                deleteLogs?: boolean;
-                deleteMetrics?: boolean;
-                deleteStorage?: boolean;
-                endDate?: string | null;
-                filters?: components["schemas"]["Filters"];
-                flowId?: string | null;
-                includeNonTerminated?: boolean | null;
-                labels?: string[] | null;
-                namespace?: string | null;
-                q?: string | null;
-                scope?: components["schemas"]["FlowScope"][] | null;
-                startDate?: string | null;
-                state?: components["schemas"]["State.Type"][] | null;
-                timeRange?: string | null;
-                triggerExecutionId?: string | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-        };
-    };
     updateExecutionsStatusByIds: {
         parameters: {
             query: {
@@ -4169,103 +3505,6 @@ export interface operations {
             };
         };
     };
-    killExecutionsByQuery: {
-        parameters: {
-            query?: {
-                childFilter?: components["schemas"]["ExecutionRepositoryInterface.ChildFilter"] | null;
-                endDate?: string | null;
-                filters?: components["schemas"]["Filters"];
-                flowId?: string | null;
-                labels?: string[] | null;
-                namespace?: string | null;
-                q?: string | null;
-                scope?: components["schemas"]["FlowScope"][] | null;
-                startDate?: string | null;
-                state?: components["schemas"]["State.Type"][] | null;
-                timeRange?: string | null;
-                triggerExecutionId?: string | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-        };
-    };
-    setLabelsOnTerminatedExecutionsByIds: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ExecutionController.SetLabelsByIdsRequest"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BulkResponse"];
-                };
-            };
-        };
-    };
-    setLabelsOnTerminatedExecutionsByQuery: {
-        parameters: {
-            query?: {
-                childFilter?: components["schemas"]["ExecutionRepositoryInterface.ChildFilter"] | null;
-                endDate?: string | null;
-                filters?: components["schemas"]["Filters"];
-                flowId?: string | null;
-                labels?: string[] | null;
-                namespace?: string | null;
-                q?: string | null;
-                scope?: components["schemas"]["FlowScope"][] | null;
-                startDate?: string | null;
-                state?: components["schemas"]["State.Type"][] | null;
-                timeRange?: string | null;
-                triggerExecutionId?: string | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Label"][];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-        };
-    };
     getLatestExecutions: {
         parameters: {
             query?: never;
@@ -4316,40 +3555,6 @@ export interface operations {
             };
         };
     };
-    pauseExecutionsByQuery: {
-        parameters: {
-            query?: {
-                childFilter?: components["schemas"]["ExecutionRepositoryInterface.ChildFilter"] | null;
-                endDate?: string | null;
-                filters?: components["schemas"]["Filters"];
-                flowId?: string | null;
-                labels?: string[] | null;
-                namespace?: string | null;
-                q?: string | null;
-                scope?: components["schemas"]["FlowScope"][] | null;
-                startDate?: string | null;
-                state?: components["schemas"]["State.Type"][] | null;
-                timeRange?: string | null;
-                triggerExecutionId?: string | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-        };
-    };
     replayExecutionsByIds: {
         parameters: {
             query?: {
@@ -4373,41 +3578,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BulkResponse"];
-                };
-            };
-        };
-    };
-    replayExecutionsByQuery: {
-        parameters: {
-            query?: {
-                childFilter?: components["schemas"]["ExecutionRepositoryInterface.ChildFilter"] | null;
-                endDate?: string | null;
-                filters?: components["schemas"]["Filters"];
-                flowId?: string | null;
-                labels?: string[] | null;
-                latestRevision?: boolean | null;
-                namespace?: string | null;
-                q?: string | null;
-                scope?: components["schemas"]["FlowScope"][] | null;
-                startDate?: string | null;
-                state?: components["schemas"]["State.Type"][] | null;
-                timeRange?: string | null;
-                triggerExecutionId?: string | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
                 };
             };
         };
@@ -4437,40 +3607,6 @@ export interface operations {
             };
         };
     };
-    restartExecutionsByQuery: {
-        parameters: {
-            query?: {
-                childFilter?: components["schemas"]["ExecutionRepositoryInterface.ChildFilter"] | null;
-                endDate?: string | null;
-                filters?: components["schemas"]["Filters"];
-                flowId?: string | null;
-                labels?: string[] | null;
-                namespace?: string | null;
-                q?: string | null;
-                scope?: components["schemas"]["FlowScope"][] | null;
-                startDate?: string | null;
-                state?: components["schemas"]["State.Type"][] | null;
-                timeRange?: string | null;
-                triggerExecutionId?: string | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-        };
-    };
     resumeExecutionsByIds: {
         parameters: {
             query?: never;
@@ -4492,40 +3628,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BulkResponse"];
-                };
-            };
-        };
-    };
-    resumeExecutionsByQuery: {
-        parameters: {
-            query?: {
-                childFilter?: components["schemas"]["ExecutionRepositoryInterface.ChildFilter"] | null;
-                endDate?: string | null;
-                filters?: components["schemas"]["Filters"];
-                flowId?: string | null;
-                labels?: string[] | null;
-                namespace?: string | null;
-                q?: string | null;
-                scope?: components["schemas"]["FlowScope"][] | null;
-                startDate?: string | null;
-                state?: components["schemas"]["State.Type"][] | null;
-                timeRange?: string | null;
-                triggerExecutionId?: string | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
                 };
             };
         };
@@ -4803,56 +3905,6 @@ export interface operations {
             };
         };
     };
-    deleteFlowsByQuery: {
-        parameters: {
-            query?: {
-                filters?: components["schemas"]["Filters"];
-                labels?: string[] | null;
-                namespace?: string | null;
-                q?: string | null;
-                scope?: components["schemas"]["FlowScope"][] | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BulkResponse"];
-                };
-            };
-        };
-    };
-    listDeprecated: {
-        parameters: {
-            query?: {
-                namespace?: string | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FlowController.FlowWithDeprecatedTasks"][];
-                };
-            };
-        };
-    };
     disableFlowsByIds: {
         parameters: {
             query?: never;
@@ -4878,33 +3930,6 @@ export interface operations {
             };
         };
     };
-    disableFlowsByQuery: {
-        parameters: {
-            query?: {
-                filters?: components["schemas"]["Filters"];
-                labels?: string[] | null;
-                namespace?: string | null;
-                q?: string | null;
-                scope?: components["schemas"]["FlowScope"][] | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BulkResponse"];
-                };
-            };
-        };
-    };
     enableFlowsByIds: {
         parameters: {
             query?: never;
@@ -4919,33 +3944,6 @@ export interface operations {
                 "application/json": components["schemas"]["IdWithNamespace"][];
             };
         };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BulkResponse"];
-                };
-            };
-        };
-    };
-    enableFlowsByQuery: {
-        parameters: {
-            query?: {
-                filters?: components["schemas"]["Filters"];
-                labels?: string[] | null;
-                namespace?: string | null;
-                q?: string | null;
-                scope?: components["schemas"]["FlowScope"][] | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
         responses: {
             200: {
                 headers: {
@@ -5130,56 +4128,6 @@ export interface operations {
             header?: never;
             path: {
                 executionId: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    downloadLogsFromExecution: {
-        parameters: {
-            query?: {
-                attempt?: number | null;
-                minLevel?: components["schemas"]["Level"] | null;
-                taskId?: string | null;
-                taskRunId?: string | null;
-            };
-            header?: never;
-            path: {
-                executionId: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/plain": ReadableStream<Uint8Array>;
-                };
-            };
-        };
-    };
-    deleteLogsFromFlow: {
-        parameters: {
-            query: {
-                triggerId: string | null;
-            };
-            header?: never;
-            path: {
-                flowId: string;
-                namespace: string;
                 tenant: string;
             };
             cookie?: never;
@@ -5379,30 +4327,6 @@ export interface operations {
             };
         };
     };
-    inheritedVariables: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
-                };
-            };
-        };
-    };
     getFlowDependenciesFromNamespace: {
         parameters: {
             query?: {
@@ -5546,28 +4470,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["FileAttributes"][];
                 };
-            };
-        };
-    };
-    createNamespaceDirectory: {
-        parameters: {
-            query?: {
-                path?: string | null;
-            };
-            header?: never;
-            path: {
-                namespace: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
         };
     };
@@ -5717,28 +4619,6 @@ export interface operations {
             };
         };
     };
-    listKeysWithInheritence: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                namespace: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KVEntry"][];
-                };
-            };
-        };
-    };
     searchNamespaces: {
         parameters: {
             query?: {
@@ -5762,32 +4642,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PagedResults_Namespace_"];
-                };
-            };
-        };
-    };
-    listSecrets: {
-        parameters: {
-            query?: {
-                filters?: components["schemas"]["Filters"];
-                page?: number;
-                size?: number;
-                sort?: string[] | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiSecretListResponse_ApiSecretMeta_"];
                 };
             };
         };
@@ -5884,9 +4738,7 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": unknown;
-                };
+                content?: never;
             };
         };
     };
@@ -6023,34 +4875,6 @@ export interface operations {
             };
         };
     };
-    searchTriggersForFlow: {
-        parameters: {
-            query?: {
-                page?: number;
-                q?: string | null;
-                size?: number;
-                sort?: string[] | null;
-            };
-            header?: never;
-            path: {
-                flowId: string | null;
-                namespace: string | null;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PagedResults_Trigger_"];
-                };
-            };
-        };
-    };
     deleteTrigger: {
         parameters: {
             query?: never;
@@ -6069,9 +4893,7 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": unknown;
-                };
+                content?: never;
             };
         };
     };
@@ -6291,44 +5113,6 @@ export interface operations {
             };
         };
     };
-    getExpressionFilters: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": string[];
-                };
-            };
-        };
-    };
-    getExpressionFunctions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": string[];
-                };
-            };
-        };
-    };
     listPlugins: {
         parameters: {
             query?: never;
@@ -6367,31 +5151,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DocumentationWithSchema"];
-                };
-            };
-        };
-    };
-    getSchemasFromType: {
-        parameters: {
-            query?: {
-                arrayOf?: boolean | null;
-            };
-            header?: never;
-            path: {
-                type: components["schemas"]["SchemaType"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
                 };
             };
         };

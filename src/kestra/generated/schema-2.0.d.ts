@@ -83,38 +83,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/apps/view/{id}/dispatch/{dispatch}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["dispatchApp"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/apps/view/{uid}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["openApp"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/blueprints/community/{kind}": {
         parameters: {
             query?: never;
@@ -163,22 +131,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/concurrency-limit/{namespace}/{flowId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put: operations["updateConcurrencyLimit"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/concurrency-limit/search": {
         parameters: {
             query?: never;
@@ -187,22 +139,6 @@ export interface paths {
             cookie?: never;
         };
         get: operations["searchConcurrencyLimits"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/dashboards": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["searchDashboards"];
         put?: never;
         post?: never;
         delete?: never;
@@ -499,22 +435,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/executions/{executionId}/flow": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["getFlowFromExecutionById"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/executions/{executionId}/follow": {
         parameters: {
             query?: never;
@@ -523,22 +443,6 @@ export interface paths {
             cookie?: never;
         };
         get: operations["followExecution"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/executions/{executionId}/graph": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["getExecutionFlowGraph"];
         put?: never;
         post?: never;
         delete?: never;
@@ -595,22 +499,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/executions/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["deleteExecutionsByQuery"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/executions/change-status/by-ids": {
         parameters: {
             query?: never;
@@ -659,54 +547,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/executions/kill/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["killExecutionsByQuery"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/executions/labels/by-ids": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["setLabelsOnTerminatedExecutionsByIds"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/executions/labels/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["setLabelsOnTerminatedExecutionsByQuery"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/executions/latest": {
         parameters: {
             query?: never;
@@ -739,22 +579,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/executions/pause/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["pauseExecutionsByQuery"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/executions/replay/by-ids": {
         parameters: {
             query?: never;
@@ -765,22 +589,6 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["replayExecutionsByIds"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/executions/replay/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["replayExecutionsByQuery"];
         delete?: never;
         options?: never;
         head?: never;
@@ -803,22 +611,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/executions/restart/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["restartExecutionsByQuery"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/executions/resume/by-ids": {
         parameters: {
             query?: never;
@@ -829,22 +621,6 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["resumeExecutionsByIds"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/executions/resume/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["resumeExecutionsByQuery"];
         delete?: never;
         options?: never;
         head?: never;
@@ -979,38 +755,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/flows/delete/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["deleteFlowsByQuery"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/flows/deprecated": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["listDeprecated"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/flows/disable/by-ids": {
         parameters: {
             query?: never;
@@ -1027,22 +771,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/flows/disable/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["disableFlowsByQuery"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/flows/enable/by-ids": {
         parameters: {
             query?: never;
@@ -1053,22 +781,6 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["enableFlowsByIds"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/flows/enable/by-query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["enableFlowsByQuery"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1171,38 +883,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/logs/{executionId}/download": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["downloadLogsFromExecution"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/logs/{namespace}/{flowId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["deleteLogsFromFlow"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/logs/search": {
         parameters: {
             query?: never;
@@ -1299,22 +979,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/namespaces/{id}/inherited-variables": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["inheritedVariables"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/namespaces/{namespace}/dependencies": {
         parameters: {
             query?: never;
@@ -1356,7 +1020,7 @@ export interface paths {
         };
         get: operations["listNamespaceDirectoryFiles"];
         put?: never;
-        post: operations["createNamespaceDirectory"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1427,22 +1091,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/{tenant}/namespaces/{namespace}/kv/inheritance": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["listKeysWithInheritence"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/{tenant}/namespaces/search": {
         parameters: {
             query?: never;
@@ -1483,22 +1131,6 @@ export interface paths {
             cookie?: never;
         };
         get: operations["getTaskRunOutputs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/secrets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["listSecrets"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1597,22 +1229,6 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["validateTestSuite"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/{tenant}/triggers/{namespace}/{flowId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["searchTriggersForFlow"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1811,38 +1427,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/pebble/filters": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["getExpressionFilters"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/pebble/functions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["getExpressionFunctions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/plugins": {
         parameters: {
             query?: never;
@@ -1867,22 +1451,6 @@ export interface paths {
             cookie?: never;
         };
         get: operations["getPluginDocumentation"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/plugins/schemas/{type}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["getSchemasFromType"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1922,11 +1490,6 @@ export interface components {
             workerSelector?: components["schemas"]["WorkerSelector"];
         } & {
             [key: string]: unknown;
-        };
-        AbstractTriggerForExecution: {
-            id: string;
-            type: string;
-            version?: string;
         };
         ApiAsyncOperationResponse: {
             operationId?: string;
@@ -1987,22 +1550,6 @@ export interface components {
             tenantId: string;
             trigger?: components["schemas"]["ExecutionTrigger"];
         };
-        ApiSecretListResponse_ApiSecretMeta_: {
-            readOnly: boolean;
-            results: components["schemas"]["ApiSecretMetaEEOrApiSecretMeta"][];
-            /** Format: int64 */
-            total?: number;
-        };
-        ApiSecretMetaEEOrApiSecretMeta: {
-            description?: string;
-            key: string;
-            namespace?: string;
-            tags?: components["schemas"]["ApiSecretTag"][];
-        };
-        ApiSecretTag: {
-            key: string;
-            value: string;
-        };
         ApiTaskRun: {
             assets?: components["schemas"]["AssetsInOut"];
             attempts?: components["schemas"]["TaskRunAttempt"][];
@@ -2039,15 +1586,6 @@ export interface components {
             /** Format: date-time */
             updatedAt: string;
             workerId?: string;
-        };
-        AppResponse: {
-            dispatch?: string;
-            layout?: components["schemas"]["AppResponse.UILayout"];
-            stream?: string;
-        };
-        "AppResponse.UIBlock": unknown;
-        "AppResponse.UILayout": {
-            blocks?: components["schemas"]["AppResponse.UIBlock"][];
         };
         "AppsController.ApiApp": {
             /** Format: date-time */
@@ -2193,11 +1731,6 @@ export interface components {
             enabled: boolean;
             ttl?: string;
         };
-        Chart_ChartOption_: {
-            chartOptions?: unknown;
-            id: string;
-            type: string;
-        };
         Check: {
             behavior?: components["schemas"]["Check.Behavior"];
             condition?: string;
@@ -2230,20 +1763,6 @@ export interface components {
             total?: number;
             type?: components["schemas"]["PaginationType"];
         };
-        "DashboardController.DashboardResponse": {
-            charts?: components["schemas"]["Chart_ChartOption_"][];
-            /** Format: date-time */
-            created?: string;
-            deleted: boolean;
-            description?: string;
-            id: string;
-            sourceCode?: string;
-            tenantId?: string;
-            timeWindow?: components["schemas"]["TimeWindow"];
-            title: string;
-            /** Format: date-time */
-            updated?: string;
-        };
         DependsOn: {
             condition?: string | null;
             inputs?: string[] | null;
@@ -2256,12 +1775,6 @@ export interface components {
         "EditionProvider.Edition": "EE" | "OSS";
         /** @enum {string} */
         EvaluationType: "CANCEL" | "IGNORE" | "KILL" | "PASS";
-        "ExecutableTask.SubflowId": {
-            flowId?: string;
-            namespace?: string;
-            /** Format: int32 */
-            revision?: number | null;
-        };
         Execution: {
             breakpoints?: components["schemas"]["Breakpoint"][] | null;
             deleted: boolean;
@@ -2332,10 +1845,6 @@ export interface components {
             /** Format: date-time */
             startDate: string;
             status: components["schemas"]["State.Type"];
-        };
-        "ExecutionController.SetLabelsByIdsRequest": {
-            executionLabels: components["schemas"]["Label"][];
-            executionsId: string[];
         };
         "ExecutionController.StateRequest": {
             state: components["schemas"]["State.Type"];
@@ -2498,37 +2007,6 @@ export interface components {
             };
             workerSelector?: components["schemas"]["WorkerSelector"];
         };
-        "FlowController.FlowWithDeprecatedTasks": {
-            deprecatedTasks?: components["schemas"]["FlowService.TaskDeprecation"][];
-            flowId?: string;
-            namespace?: string;
-            /** Format: int32 */
-            revision?: number;
-        };
-        FlowForExecution: {
-            afterExecution?: components["schemas"]["TaskForExecution"][];
-            deleted: boolean;
-            description?: string;
-            disabled: boolean;
-            draft?: boolean;
-            errors?: components["schemas"]["TaskForExecution"][];
-            finally?: components["schemas"]["TaskForExecution"][];
-            id: string;
-            inputs?: components["schemas"]["Input_Object_"][];
-            labels?: components["schemas"]["Map_Object.Object_"];
-            namespace: string;
-            outputs?: components["schemas"]["Output"][];
-            /** Format: int32 */
-            revision?: number;
-            tasks: components["schemas"]["TaskForExecution"][];
-            triggers?: components["schemas"]["AbstractTriggerForExecution"][];
-            /** Format: date-time */
-            updated?: string;
-            variables?: {
-                [key: string]: unknown;
-            };
-            workerSelector?: components["schemas"]["WorkerSelector"];
-        };
         FlowGraph: {
             clusters?: components["schemas"]["FlowGraph.Cluster"][];
             edges?: components["schemas"]["FlowGraph.Edge"][];
@@ -2560,11 +2038,6 @@ export interface components {
         };
         /** @enum {string} */
         FlowRelation: "FLOW_TASK" | "FLOW_TRIGGER";
-        "FlowService.TaskDeprecation": {
-            replacement?: string | null;
-            taskId?: string;
-            taskType?: string;
-        };
         FlowTopologyGraph: {
             edges?: components["schemas"]["FlowTopologyGraph.Edge"][];
             nodes?: components["schemas"]["FlowNode"][];
@@ -2946,11 +2419,6 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
-        PagedResults_ApiTriggerState_: {
-            results: components["schemas"]["ApiTriggerState"][];
-            /** Format: int64 */
-            total: number;
-        };
         "PagedResults_AppsController.ApiAppCatalogItem_": {
             results: components["schemas"]["AppsController.ApiAppCatalogItem"][];
             /** Format: int64 */
@@ -2963,11 +2431,6 @@ export interface components {
         };
         PagedResults_ConcurrencyLimit_: {
             results: components["schemas"]["ConcurrencyLimit"][];
-            /** Format: int64 */
-            total: number;
-        };
-        "PagedResults_DashboardController.DashboardResponse_": {
-            results: components["schemas"]["DashboardController.DashboardResponse"][];
             /** Format: int64 */
             total: number;
         };
@@ -3054,14 +2517,6 @@ export interface components {
             /** @default PT1H */
             window?: string;
         };
-        PebbleFunction: {
-            arguments?: components["schemas"]["PebbleFunction.Argument"][];
-            name?: string;
-        };
-        "PebbleFunction.Argument": {
-            defaultValue?: string | null;
-            name?: string;
-        };
         Plugin: {
             additionalPlugins?: components["schemas"]["Plugin.PluginElementMetadata"][];
             aliases?: string[];
@@ -3141,8 +2596,6 @@ export interface components {
             title?: string;
             url?: string;
         };
-        /** @enum {string} */
-        SchemaType: "APPS" | "DASHBOARD" | "FLOW" | "PLUGINDEFAULT" | "POLICY" | "REUSABLEINPUTS" | "TASK" | "TESTSUITES" | "TRIGGER";
         "SDK.Auth": {
             apiToken?: string | null;
             password?: string | null;
@@ -3210,14 +2663,6 @@ export interface components {
             state?: components["schemas"]["State.Type"];
             value?: string;
         };
-        TaskForExecution: {
-            id: string;
-            inputs?: components["schemas"]["Input_Object_"][];
-            subflowId?: components["schemas"]["ExecutableTask.SubflowId"];
-            tasks?: components["schemas"]["TaskForExecution"][];
-            type: string;
-            version?: string;
-        };
         TaskRun: {
             assets?: components["schemas"]["AssetsInOut"] | null;
             attempts?: components["schemas"]["TaskRunAttempt"][];
@@ -3269,10 +2714,6 @@ export interface components {
             startDate: string;
             state: components["schemas"]["TestState"];
             testSuiteId: string;
-        };
-        TimeWindow: {
-            default?: string;
-            max?: string;
         };
         "TriggerController.ApiCreateBackfillRequest": {
             backfill?: components["schemas"]["TriggerController.ApiCreateBackfillRequest.Backfill"];
@@ -3454,9 +2895,13 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": unknown;
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
                 };
+                content?: never;
             };
         };
     };
@@ -3525,57 +2970,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PagedResults_AppsController.ApiAppCatalogItem_"];
-                };
-            };
-        };
-    };
-    dispatchApp: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                dispatch: string;
-                id: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "multipart/form-data": {
-                    [key: string]: unknown;
-                };
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AppResponse"];
-                };
-            };
-        };
-    };
-    openApp: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                tenant: string;
-                uid: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AppResponse"];
                 };
             };
         };
@@ -3653,33 +3047,6 @@ export interface operations {
             };
         };
     };
-    updateConcurrencyLimit: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                flowId: string;
-                namespace: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ConcurrencyLimit"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConcurrencyLimit"];
-                };
-            };
-        };
-    };
     searchConcurrencyLimits: {
         parameters: {
             query?: never;
@@ -3697,32 +3064,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PagedResults_ConcurrencyLimit_"];
-                };
-            };
-        };
-    };
-    searchDashboards: {
-        parameters: {
-            query?: {
-                page?: number;
-                q?: string | null;
-                size?: number;
-                sort?: string[] | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PagedResults_DashboardController.DashboardResponse_"];
                 };
             };
         };
@@ -4233,28 +3574,6 @@ export interface operations {
             };
         };
     };
-    getFlowFromExecutionById: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                executionId: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FlowForExecution"];
-                };
-            };
-        };
-    };
     followExecution: {
         parameters: {
             query?: never;
@@ -4273,30 +3592,6 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": ReadableStream<Uint8Array>;
-                };
-            };
-        };
-    };
-    getExecutionFlowGraph: {
-        parameters: {
-            query?: {
-                subflows?: string[] | null;
-            };
-            header?: never;
-            path: {
-                executionId: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FlowGraph"];
                 };
             };
         };
@@ -4388,33 +3683,6 @@ export interface operations {
                 "application/json": string[];
             };
         };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BulkResponse"];
-                };
-            };
-        };
-    };
-    deleteExecutionsByQuery: {
-        parameters: {
-            query?: {
-                deleteLogs?: boolean;
-                deleteMetrics?: boolean;
-                deleteStorage?: boolean;
-                filters?: components["schemas"]["Filters"];
-                includeNonTerminated?: boolean | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
         responses: {
             200: {
                 headers: {
@@ -4527,105 +3795,6 @@ export interface operations {
             };
         };
     };
-    killExecutionsByQuery: {
-        parameters: {
-            query?: {
-                filters?: components["schemas"]["Filters"];
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
-                };
-            };
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
-                };
-            };
-        };
-    };
-    setLabelsOnTerminatedExecutionsByIds: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ExecutionController.SetLabelsByIdsRequest"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
-                };
-            };
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
-                };
-            };
-        };
-    };
-    setLabelsOnTerminatedExecutionsByQuery: {
-        parameters: {
-            query?: {
-                filters?: components["schemas"]["Filters"];
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Label"][];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
-                };
-            };
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
-                };
-            };
-        };
-    };
     getLatestExecutions: {
         parameters: {
             query?: never;
@@ -4684,37 +3853,6 @@ export interface operations {
             };
         };
     };
-    pauseExecutionsByQuery: {
-        parameters: {
-            query?: {
-                filters?: components["schemas"]["Filters"];
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
-                };
-            };
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
-                };
-            };
-        };
-    };
     replayExecutionsByIds: {
         parameters: {
             query?: {
@@ -4731,38 +3869,6 @@ export interface operations {
                 "application/json": string[];
             };
         };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
-                };
-            };
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
-                };
-            };
-        };
-    };
-    replayExecutionsByQuery: {
-        parameters: {
-            query?: {
-                filters?: components["schemas"]["Filters"];
-                latestRevision?: boolean | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
         responses: {
             200: {
                 headers: {
@@ -4815,37 +3921,6 @@ export interface operations {
             };
         };
     };
-    restartExecutionsByQuery: {
-        parameters: {
-            query?: {
-                filters?: components["schemas"]["Filters"];
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
-                };
-            };
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
-                };
-            };
-        };
-    };
     resumeExecutionsByIds: {
         parameters: {
             query?: never;
@@ -4860,37 +3935,6 @@ export interface operations {
                 "application/json": string[];
             };
         };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
-                };
-            };
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiAsyncOperationResponse"];
-                };
-            };
-        };
-    };
-    resumeExecutionsByQuery: {
-        parameters: {
-            query?: {
-                filters?: components["schemas"]["Filters"];
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
         responses: {
             200: {
                 headers: {
@@ -5184,52 +4228,6 @@ export interface operations {
             };
         };
     };
-    deleteFlowsByQuery: {
-        parameters: {
-            query?: {
-                filters?: components["schemas"]["Filters"];
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BulkResponse"];
-                };
-            };
-        };
-    };
-    listDeprecated: {
-        parameters: {
-            query?: {
-                namespace?: string | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FlowController.FlowWithDeprecatedTasks"][];
-                };
-            };
-        };
-    };
     disableFlowsByIds: {
         parameters: {
             query?: never;
@@ -5255,29 +4253,6 @@ export interface operations {
             };
         };
     };
-    disableFlowsByQuery: {
-        parameters: {
-            query?: {
-                filters?: components["schemas"]["Filters"];
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BulkResponse"];
-                };
-            };
-        };
-    };
     enableFlowsByIds: {
         parameters: {
             query?: never;
@@ -5292,29 +4267,6 @@ export interface operations {
                 "application/json": components["schemas"]["IdWithNamespace"][];
             };
         };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BulkResponse"];
-                };
-            };
-        };
-    };
-    enableFlowsByQuery: {
-        parameters: {
-            query?: {
-                filters?: components["schemas"]["Filters"];
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
         responses: {
             200: {
                 headers: {
@@ -5492,59 +4444,6 @@ export interface operations {
             header?: never;
             path: {
                 executionId: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    downloadLogsFromExecution: {
-        parameters: {
-            query?: {
-                filters?: components["schemas"]["Filters"];
-            };
-            header?: never;
-            path: {
-                executionId: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/plain": ReadableStream<Uint8Array>;
-                };
-            };
-        };
-    };
-    deleteLogsFromFlow: {
-        parameters: {
-            query: {
-                triggerId: string | null;
-            };
-            header?: never;
-            path: {
-                flowId: string;
-                namespace: string;
                 tenant: string;
             };
             cookie?: never;
@@ -5744,30 +4643,6 @@ export interface operations {
             };
         };
     };
-    inheritedVariables: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
-                };
-            };
-        };
-    };
     getFlowDependenciesFromNamespace: {
         parameters: {
             query?: {
@@ -5932,34 +4807,6 @@ export interface operations {
             };
         };
     };
-    createNamespaceDirectory: {
-        parameters: {
-            query?: {
-                path?: string | null;
-            };
-            header?: never;
-            path: {
-                namespace: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
     searchNamespaceFiles: {
         parameters: {
             query: {
@@ -6112,28 +4959,6 @@ export interface operations {
             };
         };
     };
-    listKeysWithInheritence: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                namespace: string;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KVEntry"][];
-                };
-            };
-        };
-    };
     searchNamespaces: {
         parameters: {
             query?: {
@@ -6204,32 +5029,6 @@ export interface operations {
                     "application/json": {
                         [key: string]: unknown;
                     };
-                };
-            };
-        };
-    };
-    listSecrets: {
-        parameters: {
-            query?: {
-                filters?: components["schemas"]["Filters"];
-                page?: number;
-                size?: number;
-                sort?: string[] | null;
-            };
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiSecretListResponse_ApiSecretMeta_"];
                 };
             };
         };
@@ -6326,9 +5125,13 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": unknown;
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
                 };
+                content?: never;
             };
         };
     };
@@ -6436,34 +5239,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ValidateConstraintViolation"];
-                };
-            };
-        };
-    };
-    searchTriggersForFlow: {
-        parameters: {
-            query?: {
-                page?: number;
-                q?: string | null;
-                size?: number;
-                sort?: string[] | null;
-            };
-            header?: never;
-            path: {
-                flowId: string | null;
-                namespace: string | null;
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PagedResults_ApiTriggerState_"];
                 };
             };
         };
@@ -6767,44 +5542,6 @@ export interface operations {
             };
         };
     };
-    getExpressionFilters: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": string[];
-                };
-            };
-        };
-    };
-    getExpressionFunctions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PebbleFunction"][];
-                };
-            };
-        };
-    };
     listPlugins: {
         parameters: {
             query?: {
@@ -6848,31 +5585,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DocumentationWithSchema"];
-                };
-            };
-        };
-    };
-    getSchemasFromType: {
-        parameters: {
-            query?: {
-                arrayOf?: boolean | null;
-            };
-            header?: never;
-            path: {
-                type: components["schemas"]["SchemaType"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
                 };
             };
         };
