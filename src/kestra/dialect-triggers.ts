@@ -51,7 +51,11 @@ export const triggersOn13: Readonly<Partial<Record<OperationId, Translation>>> =
   pauseBackfill: ofBackfill('pauseBackfill'),
   unpauseBackfill: ofBackfill('unpauseBackfill'),
   deleteBackfill: ofBackfill('deleteBackfill'),
-  unlockTrigger: translate<'unlockTrigger', 'unlockTrigger'>({ operation: 'unlockTrigger', call: ({ path }) => ({ path }), reply: stateOf }),
+  unlockTrigger: translate<'unlockTrigger', 'unlockTrigger'>({
+    operation: 'unlockTrigger',
+    call: ({ path }) => ({ path }),
+    reply: stateOf,
+  }),
   restartTrigger: translate<'restartTrigger', 'restartTrigger'>({
     operation: 'restartTrigger',
     call: ({ path }) => ({ path }),
@@ -60,7 +64,9 @@ export const triggersOn13: Readonly<Partial<Record<OperationId, Translation>>> =
   }),
   disabledTriggersByIds: translate<'disabledTriggersByIds', 'disabledTriggersByIds'>({
     operation: 'disabledTriggersByIds',
-    call: ({ body: { disabled, triggers } }, tenant) => ({ body: { disabled, triggers: triggers.map((trigger) => named(trigger, tenant)) } }),
+    call: ({ body: { disabled, triggers } }, tenant) => ({
+      body: { disabled, triggers: triggers.map((trigger) => named(trigger, tenant)) },
+    }),
     // 1.x counts what it was asked for, known or not.
     reply: () => ({}),
   }),

@@ -146,7 +146,7 @@ const countBy = (names: readonly string[]): Record<string, number> => {
   return Object.fromEntries([...counts].sort(([, a], [, b]) => b - a).slice(0, 20));
 };
 
-/** Both lines answer before it has happened; a few are looked at until they have left the state they were in, or five seconds are over. */
+/** Both lines answer before it has happened; a few are looked at until they have left the state they were in for good, or five seconds are over. */
 const after = async (context: Context<'getExecution'>, rows: readonly Listed[]) => {
   const before = new Map(rows.slice(0, mostChecked).map(({ id, state }) => [id, state.current]));
   for (let poll = 1; ; poll++) {
@@ -155,13 +155,13 @@ const after = async (context: Context<'getExecution'>, rows: readonly Listed[]) 
         async (id) => (await ifFound(context.invoke('getExecution', { path: { executionId: id } })))?.state.current ?? 'gone',
       ),
     );
-    const waiting = [...before.values()].filter((state, index) => now[index] === state).length;
+    const waiting = [...before.values()].filter((state, index) => now[index] === state || now[index] === 'KILLING').length;
     if (waiting === 0 || poll === mostPolls) {
       return {
         looked_at: now.length,
         states_now: countBy(now),
         ...(waiting > 0 && {
-          note: `${waiting} of those looked at are as they were: Kestra may still be at it. search_executions shows them.`,
+          note: `${waiting} of those looked at are not there yet: Kestra may still be at it. search_executions shows them.`,
         }),
       };
     }

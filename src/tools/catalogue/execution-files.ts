@@ -96,7 +96,9 @@ export const previewOutputFile = recipe({
   uses: ['getExecution', 'previewFileFromExecution'],
   run: async ({ execution_id, uri, rows }, context) => {
     await existing(context, execution_id);
-    const reply = await ofThis(context.invoke('previewFileFromExecution', { path: { executionId: execution_id }, query: { path: uri, maxRows: rows } }));
+    const reply = await ofThis(
+      context.invoke('previewFileFromExecution', { path: { executionId: execution_id }, query: { path: uri, maxRows: rows } }),
+    );
     const { data } = previewed.safeParse(reply);
     if (!data) throw noFile();
     const facts = {
@@ -124,7 +126,9 @@ export const readOutputFile = recipe({
   uses: ['getExecution', 'getFileMetadatasFromExecution', 'downloadFileFromExecution'],
   run: async ({ execution_id, uri, max_bytes }, context) => {
     await existing(context, execution_id);
-    const metas = await ofThis(context.invoke('getFileMetadatasFromExecution', { path: { executionId: execution_id }, query: { path: uri } }));
+    const metas = await ofThis(
+      context.invoke('getFileMetadatasFromExecution', { path: { executionId: execution_id }, query: { path: uri } }),
+    );
     const stream = await context.invoke('downloadFileFromExecution', { path: { executionId: execution_id }, query: { path: uri } });
     return fileAnswer({ execution_id }, metas.size, await readStart(stream, max_bytes));
   },

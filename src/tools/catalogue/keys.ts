@@ -134,7 +134,8 @@ export const setKey = recipe({
   uses: ['getKeyValue', 'setKeyValue'],
   run: async ({ namespace, key, value, type, ttl, description, overwrite }, context) => {
     if (value === undefined || value === null) refuse('value: is missing. delete_key takes a key away.');
-    const body = literal(value, type ?? typeOf(value));
+    const wanted = type ?? typeOf(value);
+    const body = literal(value, wanted);
     const before = await stored(context, namespace, key);
     if (before && !overwrite) {
       throw new PublicError(
@@ -149,6 +150,7 @@ export const setKey = recipe({
       namespace,
       key,
       type: after?.type,
+      ...(after && after.type !== wanted && { note: `Kestra reads this as a ${after.type}: a moment at midnight is a day to it.` }),
       revision: after?.revision,
       ...(ttl && { expires_after: ttl }),
     });
