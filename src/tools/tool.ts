@@ -55,6 +55,8 @@ interface About<In extends z.ZodObject> {
   /** What else people call this, for search_tools. */
   readonly keywords?: string;
   readonly narrow?: Narrow;
+  /** For Kestra Enterprise alone, though one of its operations is everybody's. */
+  readonly enterprise?: true;
   readonly input: In;
   readonly target?: (input: z.output<In>) => Target;
 }
@@ -74,12 +76,12 @@ export interface Tool extends Omit<About<z.ZodObject>, 'target'> {
 }
 
 /** Is this a tool for what exists in Kestra Enterprise alone? */
-export const isEnterprise = ({ uses }: Pick<Tool, 'uses'>): boolean =>
-  uses.length > 0 && uses.every((id) => Object.values(routes[id]).every((route) => route.edition === 'ee'));
+export const isEnterprise = ({ uses, enterprise }: Pick<Tool, 'uses' | 'enterprise'>): boolean =>
+  enterprise === true || (uses.length > 0 && uses.every((id) => Object.values(routes[id]).every((route) => route.edition === 'ee')));
 
 /** Does this Kestra have anything that the tool is for? */
-export const isServed = ({ uses }: Pick<Tool, 'uses'>, instance: Pick<Instance, 'line' | 'edition'>): boolean =>
-  uses.length === 0 || uses.some((id) => serves(instance, id));
+export const isServed = ({ uses, enterprise }: Pick<Tool, 'uses' | 'enterprise'>, instance: Pick<Instance, 'line' | 'edition'>): boolean =>
+  (!enterprise || instance.edition === 'EE') && (uses.length === 0 || uses.some((id) => serves(instance, id)));
 
 /** What in Kestra a tool is about: flow, execution, … */
 export const subjectOf = ({ permissions }: Pick<Tool, 'permissions'>): Subject | 'account' => {

@@ -34,6 +34,7 @@ export const updateNamespace = recipe({
   description: 'Change the description or the variables of a namespace (Enterprise); a variable of null is taken away, the others stay.',
   permissions: ['kestra.namespace.read', 'kestra.namespace.write'],
   effect: 'write',
+  enterprise: true,
   input: z.strictObject({ namespace, description: description.optional(), variables: variables.optional() }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['getNamespace', 'updateNamespace'],
