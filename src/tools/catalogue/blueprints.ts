@@ -19,6 +19,7 @@ export const searchBlueprints = recipe({
   name: 'search_blueprints',
   title: 'Search blueprints',
   description: 'Find ready-made example flows of the Kestra community, such as "s3 to postgres". Kestra fetches them from the internet.',
+  keywords: 'example template sample',
   permissions: ['kestra.blueprint.read'],
   effect: 'read',
   input: z.strictObject({ query: z.string().min(1).max(200), page, size }),
@@ -42,6 +43,7 @@ export const getBlueprint = recipe({
   name: 'get_blueprint',
   title: 'Get blueprint',
   description: 'The YAML of an example flow. Change its namespace before you save it.',
+  keywords: 'example template sample',
   permissions: ['kestra.blueprint.read'],
   effect: 'read',
   input: z.strictObject({

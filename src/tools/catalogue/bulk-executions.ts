@@ -66,6 +66,7 @@ interface Action<Id extends OperationId> {
   readonly name: string;
   readonly title: string;
   readonly description: string;
+  readonly keywords?: string;
   readonly done: string;
   readonly effect: Effect;
   readonly permissions: readonly Permission[];
@@ -81,11 +82,26 @@ interface Action<Id extends OperationId> {
 }
 
 const bulk = <Id extends OperationId>(action: Action<Id>): Tool => {
-  const { name, title, description, done, effect, permissions, operation, possible, warning, moves, more = {}, act } = action;
+  const {
+    name,
+    title,
+    description,
+    keywords = '',
+    done,
+    effect,
+    permissions,
+    operation,
+    possible,
+    warning,
+    moves,
+    more = {},
+    act,
+  } = action;
   return recipe({
     name,
     title,
     description: `${description} Without confirm it only says how many match, with a sample.`,
+    keywords: `bulk all many ${keywords}`,
     permissions: [...new Set([...permissions, 'kestra.execution.read' as const])],
     effect,
     narrow: 'regex',
@@ -176,6 +192,7 @@ export const bulkExecutions: readonly Tool[] = [
     description: 'Stop all running executions that match.',
     done: 'the kill was sent to',
     effect: 'destroy',
+    keywords: 'stop all cancel',
     permissions: ['kestra.execution.write'],
     operation: 'killExecutionsByIds',
     possible: under,
@@ -213,6 +230,7 @@ export const bulkExecutions: readonly Tool[] = [
     description: 'Restart all failed executions that match, each from its failed task.',
     done: 'restarted',
     effect: 'run',
+    keywords: 'retry failed all',
     permissions: ['kestra.execution.write', 'kestra.flow.execute'],
     operation: 'restartExecutionsByIds',
     possible: ['FAILED'],
@@ -225,6 +243,7 @@ export const bulkExecutions: readonly Tool[] = [
     description: 'Run all ended executions that match again from the beginning, each as a new execution with the same inputs.',
     done: 'started again:',
     effect: 'run',
+    keywords: 'rerun again all',
     permissions: ['kestra.execution.write', 'kestra.flow.execute'],
     operation: 'replayExecutionsByIds',
     possible: ended,
@@ -277,6 +296,7 @@ export const bulkExecutions: readonly Tool[] = [
     description: 'Delete all ended executions that match for good, with their logs, metrics and files.',
     done: 'deleted',
     effect: 'destroy',
+    keywords: 'purge clean up old remove',
     permissions: ['kestra.execution.delete'],
     operation: 'deleteExecutionsByIds',
     possible: ended,

@@ -15,6 +15,7 @@ export const evaluateExpression = recipe({
   name: 'evaluate_expression',
   title: 'Evaluate expression',
   description: 'Render a Pebble expression such as {{ outputs.extract.uri }} in the context of an execution, or of one of its task runs.',
+  keywords: 'pebble render variable debug template',
   permissions: ['kestra.execution.write', 'kestra.kv.read'],
   effect: 'write',
   input: z.strictObject({

@@ -16,6 +16,7 @@ export const executionTimeline = recipe({
   name: 'execution_timeline',
   title: 'Execution timeline',
   description: 'When each task of an execution ran and how long: as a Mermaid Gantt chart, with the slowest tasks named.',
+  keywords: 'gantt slow slowest duration bottleneck performance',
   permissions: ['kestra.execution.read'],
   effect: 'read',
   input: z.strictObject({ execution_id: executionId }),

@@ -47,6 +47,7 @@ export const flowDependencies = recipe({
   name: 'flow_dependencies',
   title: 'Flow dependencies',
   description: 'Which flows call this one or wait for it, and which it calls: as a list and a Mermaid drawing.',
+  keywords: 'subflow callers upstream downstream impact lineage',
   permissions: ['kestra.flow.read'],
   effect: 'read',
   narrow: 'regex',
@@ -69,6 +70,7 @@ export const namespaceDependencies = recipe({
   name: 'namespace_dependencies',
   title: 'Namespace dependencies',
   description: 'Which flows of a namespace call which: as a list and a Mermaid drawing.',
+  keywords: 'subflow lineage impact',
   permissions: ['kestra.flow.read', 'kestra.namespace.read'],
   effect: 'read',
   input: z.strictObject({ namespace }),
@@ -90,6 +92,7 @@ export const flowGraph = recipe({
   title: 'Flow graph',
   description:
     "A flow's tasks in the order in which they run, with branches and loops, as a Mermaid drawing; of a saved flow, or of a source.",
+  keywords: 'topology dag diagram picture mermaid draw',
   permissions: ['kestra.flow.read'],
   effect: 'read',
   narrow: 'regex',

@@ -16,6 +16,7 @@ export const listFlowRevisions = recipe({
   name: 'list_flow_revisions',
   title: 'List flow revisions',
   description: "A flow's revisions, newest first, with how many lines each changed. Then diff_flow_revisions or rollback_flow.",
+  keywords: 'history versions changes who changed',
   permissions: ['kestra.flow.read'],
   effect: 'read',
   narrow: 'regex',
@@ -71,6 +72,7 @@ export const diffFlowRevisions = recipe({
   name: 'diff_flow_revisions',
   title: 'Diff flow revisions',
   description: 'What changed in a flow from one revision to another (or to the current one), as a unified diff.',
+  keywords: 'compare versions history what changed',
   permissions: ['kestra.flow.read'],
   effect: 'read',
   narrow: 'regex',
@@ -104,6 +106,7 @@ export const rollbackFlow = recipe({
   title: 'Roll back flow',
   description:
     'Save an older revision of a flow again, as a new revision: nothing of the history is lost. Look at diff_flow_revisions first.',
+  keywords: 'undo revert restore previous version history',
   permissions: ['kestra.flow.read', 'kestra.flow.write'],
   effect: 'write',
   narrow: 'regex',

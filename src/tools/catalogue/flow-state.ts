@@ -23,6 +23,7 @@ const switching = (disable: boolean): Tool =>
     description: disable
       ? 'Keep a flow from being started, by hand or by its triggers. Executions under way go on.'
       : 'Let a disabled flow be started again.',
+    keywords: 'switch on off stop',
     permissions: ['kestra.flow.write'],
     effect: 'write',
     narrow: 'regex',
@@ -52,6 +53,7 @@ export const deleteFlow = recipe({
   name: 'delete_flow',
   title: 'Delete flow',
   description: 'Delete a flow with its triggers. Its executions and logs stay. Without confirm it only says what would be lost.',
+  keywords: 'remove',
   permissions: ['kestra.flow.delete'],
   effect: 'destroy',
   narrow: 'regex',

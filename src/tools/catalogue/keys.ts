@@ -18,6 +18,7 @@ export const listKeys = recipe({
   name: 'list_keys',
   title: 'List keys',
   description: 'The keys of the KV store, without their values. Then get_key.',
+  keywords: 'kv key-value store',
   permissions: ['kestra.kv.read'],
   effect: 'read',
   narrow: 'regex',
@@ -55,6 +56,7 @@ export const getKey = recipe({
   name: 'get_key',
   title: 'Get key',
   description: 'The value of a key of the KV store, with its type.',
+  keywords: 'kv key-value store read',
   permissions: ['kestra.kv.read'],
   effect: 'read',
   input: z.strictObject({ namespace, key }),
@@ -115,6 +117,7 @@ export const setKey = recipe({
   title: 'Set key',
   description:
     'Set a key of the KV store. The type follows the value (text, number, boolean, object); DATE, DATETIME and DURATION must be named. A key that is there is replaced only with overwrite.',
+  keywords: 'kv key-value store write put',
   permissions: ['kestra.kv.write'],
   effect: 'write',
   input: z.strictObject({
@@ -161,6 +164,7 @@ export const deleteKey = recipe({
   name: 'delete_key',
   title: 'Delete key',
   description: 'Delete a key of the KV store with its value.',
+  keywords: 'kv key-value store remove',
   permissions: ['kestra.kv.delete'],
   effect: 'destroy',
   input: z.strictObject({ namespace, key, confirm }),

@@ -15,6 +15,7 @@ export const searchLogs = recipe({
   title: 'Search logs',
   description:
     'Find log lines across executions, newest first: by text, level, flow and time (default: the last 8 days). Then diagnose_execution.',
+  keywords: 'grep find text error message',
   permissions: ['kestra.log.read'],
   effect: 'read',
   narrow: 'regex',
@@ -77,6 +78,7 @@ export const deleteExecutionLogs = recipe({
   name: 'delete_execution_logs',
   title: 'Delete execution logs',
   description: 'Delete the logs of an execution, or of one of its tasks, for good; the execution stays.',
+  keywords: 'purge remove',
   permissions: ['kestra.log.delete'],
   effect: 'destroy',
   input: z.strictObject({ execution_id: executionId, task_id: z.string().min(1).max(256).optional(), confirm }),

@@ -27,6 +27,7 @@ export const listNamespaceFiles = recipe({
   title: 'List namespace files',
   description:
     'The files of a namespace (scripts, queries, data that its flows use): one folder, or with everything all paths; query finds paths.',
+  keywords: 'scripts sql python folder directory',
   permissions: ['kestra.file.read'],
   effect: 'read',
   input: z.strictObject({
@@ -86,6 +87,7 @@ export const readNamespaceFile = recipe({
   name: 'read_namespace_file',
   title: 'Read namespace file',
   description: `The beginning of a text file of a namespace, ${mostBytes} bytes at most.`,
+  keywords: 'script sql python content',
   permissions: ['kestra.file.read'],
   effect: 'read',
   input: z.strictObject({
@@ -111,6 +113,7 @@ export const writeNamespaceFile = recipe({
   name: 'write_namespace_file',
   title: 'Write namespace file',
   description: 'Create a text file in a namespace. One that is there is replaced only with overwrite. Folders are made as needed.',
+  keywords: 'script sql python upload create',
   permissions: ['kestra.file.write'],
   effect: 'write',
   input: z.strictObject({
@@ -150,6 +153,7 @@ export const moveNamespaceFile = recipe({
   name: 'move_namespace_file',
   title: 'Move namespace file',
   description: 'Move or rename a file or a folder of a namespace. Flows that name the old path are not changed.',
+  keywords: 'rename',
   permissions: ['kestra.file.write'],
   effect: 'write',
   input: z.strictObject({ namespace, from: path, to: path }),
@@ -168,6 +172,7 @@ export const deleteNamespaceFile = recipe({
   name: 'delete_namespace_file',
   title: 'Delete namespace file',
   description: 'Delete a file of a namespace, or a folder with all that is in it. Without confirm it only says what would be lost.',
+  keywords: 'remove folder',
   permissions: ['kestra.file.delete'],
   effect: 'destroy',
   input: z.strictObject({ namespace, path, confirm }),

@@ -43,6 +43,7 @@ export const listSecrets = tool('getInheritedSecrets')({
   name: 'list_secrets',
   title: 'List secrets',
   description: 'The names of the secrets that flows of a namespace can use, its own and those of the namespaces above. Never values.',
+  keywords: 'credentials passwords names',
   permissions: ['kestra.secret.read'],
   effect: 'read',
   input: z.strictObject({ namespace }),

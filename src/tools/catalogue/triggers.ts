@@ -64,6 +64,7 @@ const switching = (disabled: boolean): Tool =>
     description: disabled
       ? 'Keep a trigger from starting its flow, without changing the flow. The flow can still be started by hand.'
       : 'Let a disabled trigger start its flow again.',
+    keywords: 'schedule cron switch on off pause',
     permissions: ['kestra.trigger.write'],
     effect: 'write',
     narrow: 'regex',
@@ -92,6 +93,7 @@ export const unlockTrigger = recipe({
   name: 'unlock_trigger',
   title: 'Unlock trigger',
   description: 'Free a trigger that is stuck in an evaluation or waits for an execution that will not end. Look at search_triggers first.',
+  keywords: 'stuck locked schedule',
   permissions: ['kestra.trigger.write'],
   effect: 'write',
   narrow: 'regex',
@@ -112,6 +114,7 @@ export const restartTrigger = recipe({
   name: 'restart_trigger',
   title: 'Restart trigger',
   description: 'Start a trigger again that failed or stands still, such as a realtime trigger.',
+  keywords: 'stuck realtime',
   permissions: ['kestra.trigger.write'],
   effect: 'write',
   narrow: 'regex',
@@ -154,6 +157,7 @@ export const createBackfill = recipe({
   title: 'Create backfill',
   description:
     'Run a schedule again for a time that has passed: one execution for each date that the schedule has in it. Without confirm it says how many that will be about. The times may be narrowed: a backfill can not skip days, but several short ones can.',
+  keywords: 'missed past schedule rerun catch up',
   permissions: ['kestra.trigger.write', 'kestra.flow.execute'],
   effect: 'run',
   narrow: 'regex',
