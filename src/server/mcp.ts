@@ -10,8 +10,12 @@ import { type InputSchema, inputSchema } from '../tools/input-schema.ts';
 import { resolveCall, runTool } from '../tools/run-tool.ts';
 import { type Effect, isServed, type Tool } from '../tools/tool.ts';
 import { version } from '../version.ts';
+import { type Asking, asking } from './ask.ts';
+import { serveCompletion } from './completion.ts';
 import { instructions } from './instructions.ts';
 import type { Handler } from './pipeline.ts';
+import { servePrompts } from './prompts.ts';
+import { serveResources } from './resources.ts';
 
 /** How long tools/list waits to learn which edition Kestra is. Then it lists what every edition has. */
 const editionWaitMs = 2000;
@@ -28,8 +32,22 @@ export interface McpParts {
 export const createMcpServer = ({ kestra, catalog, direct, handle }: McpParts, session: Session): Server => {
   const server = new Server(
     { name: 'kestra-mcp', title: 'Kestra', version },
-    { capabilities: { tools: {} }, instructions, cacheHints: { 'tools/list': { ttlMs: 60_000, cacheScope: 'private' } } },
+    {
+      capabilities: { tools: {}, resources: {}, prompts: {}, completions: {} },
+      instructions,
+      cacheHints: { 'tools/list': { ttlMs: 60_000, cacheScope: 'private' } },
+    },
   );
+
+  const ask = asking(handle, session);
+  const may = (tool: Tool): boolean => allowed(session.principal.grants, tool.permissions);
+  const askerOf = ({ mcpReq }: Asking) => ({
+    client: clientName(mcpReq.envelope) ?? clientName({ [CLIENT_INFO_META_KEY]: server.getClientVersion() }) ?? 'unknown',
+    signal: mcpReq.signal,
+  });
+  serveResources(server, ask, may, askerOf);
+  servePrompts(server, ask, may, askerOf);
+  serveCompletion(server, ask, may, askerOf);
 
   server.setRequestHandler('tools/list', async () => {
     const here = await instanceOf(kestra, session);
@@ -44,8 +62,7 @@ export const createMcpServer = ({ kestra, catalog, direct, handle }: McpParts, s
       const { answer, failed } = await handle({
         ...call,
         session,
-        client: clientName(context.mcpReq.envelope) ?? clientName({ [CLIENT_INFO_META_KEY]: server.getClientVersion() }) ?? 'unknown',
-        signal: context.mcpReq.signal,
+        ...askerOf(context),
         trace: { upstream: [] },
         ...(token !== undefined && {
           progress: (progress: number, total: number | undefined, message: string) => {
