@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -53,6 +53,7 @@ export const openDesktop = async (person: Person): Promise<Desktop> => {
     close: async () => {
       server.closeAllConnections();
       server.close();
+      await rm(folder, { recursive: true, force: true });
       if (failed.length > 0) throw new AggregateError(failed, `a page could not be answered: ${failed.map(String).join('; ')}`);
     },
   };

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -81,6 +81,7 @@ export const startProgram = async ({
     stop: async () => {
       child.kill('SIGTERM');
       await gone;
+      await rm(folder, { recursive: true, force: true });
     },
   };
 };
