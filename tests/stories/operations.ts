@@ -52,7 +52,7 @@ export const operations: readonly Story[] = [
   {
     task: 'Stop that backfill.',
     play: async (assistant) => {
-      (await assistant.call('delete_backfill', report)).says('ended: the schedule goes on as usual');
+      (await assistant.call('delete_backfill', report)).says('"done":"ended"');
     },
     calls: 1,
     tokens: 100,

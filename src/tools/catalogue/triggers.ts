@@ -207,7 +207,7 @@ export const createBackfill = recipe({
   },
 });
 
-type BackfillId = Extract<OperationId, 'pauseBackfill' | 'unpauseBackfill' | 'deleteBackfill'>;
+type BackfillId = Extract<OperationId, 'pauseBackfill' | 'unpauseBackfill'>;
 
 const onBackfill = (operation: BackfillId, done: string, about: Pick<Tool, 'name' | 'title' | 'description' | 'effect'>): Tool =>
   recipe({
@@ -218,8 +218,7 @@ const onBackfill = (operation: BackfillId, done: string, about: Pick<Tool, 'name
     target,
     uses: [...finding, operation],
     run: async (args, context) => {
-      const { state } = await find(context, args);
-      if (!state.backfill) throw new PublicError('conflict', 'No backfill of this trigger is under way: it may be done. Nothing was done.');
+      await backfilling(context, args);
       await context.invoke(operation, { body: { namespace: args.namespace, flowId: args.flow_id, triggerId: args.trigger_id } });
       return changed(context, args, done);
     },
@@ -239,9 +238,42 @@ export const resumeBackfill = onBackfill('unpauseBackfill', 'goes on', {
   effect: 'write',
 });
 
-export const deleteBackfill = onBackfill('deleteBackfill', 'ended: the schedule goes on as usual', {
+export const deleteBackfill = recipe({
   name: 'delete_backfill',
   title: 'Delete backfill',
   description: 'End a backfill before it is done. What it has started goes on; the schedule returns to its own next date.',
+  keywords: 'stop cancel',
+  permissions: ['kestra.trigger.write'],
   effect: 'destroy',
+  narrow: 'regex',
+  input: z.strictObject(named),
+  target,
+  uses: [...finding, 'deleteBackfill', 'restartTrigger'],
+  run: async (args, context) => {
+    const { namespace, flow_id: flowId, trigger_id: triggerId } = args;
+    await backfilling(context, args);
+    await context.invoke('deleteBackfill', { body: { namespace, flowId, triggerId } });
+    // Kestra 2 takes the date at which a backfill was paused for the next one of the schedule, which would then go on from there.
+    if (isPast((await find(context, args)).state)) await context.invoke('restartTrigger', { path: { namespace, flowId, triggerId } });
+    const { state } = await find(context, args);
+    return changed(
+      context,
+      args,
+      'ended',
+      isPast(state)
+        ? {
+            warning: `Kestra still counts from ${state.nextEvaluationDate}: the schedule would catch up from there. disable_trigger stops that.`,
+          }
+        : { note: 'The schedule goes on as usual.' },
+    );
+  },
 });
+
+const backfilling = async (context: Context<Finding>, args: Named): Promise<void> => {
+  const { state } = await find(context, args);
+  if (!state.backfill) throw new PublicError('conflict', 'No backfill of this trigger is under way: it may be done. Nothing was done.');
+};
+
+const hourMs = 3_600_000;
+const isPast = ({ nextEvaluationDate }: Found['state']): boolean =>
+  nextEvaluationDate !== undefined && Date.parse(nextEvaluationDate) < Date.now() - hourMs;
