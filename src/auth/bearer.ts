@@ -62,6 +62,16 @@ export const bearerChallenge =
       ...(description ? [`error_description="${errorDescription(description)}"`] : []),
     ].join(', ');
 
+/** The refusals of one: 401, with `error` only if a token was sent, which the description is of. */
+export const bearerRefusal =
+  (challenge: Bearer['challenge'], defaultScopes: readonly Scope[]) =>
+  (description?: string): BearerError =>
+    new BearerError(
+      401,
+      description ?? 'sign in first',
+      challenge({ scopes: defaultScopes, ...(description !== undefined && { error: 'invalid_token', description }) }),
+    );
+
 /** Callers by access tokens that this server issued. */
 export const bearer = ({
   issuer,
@@ -78,12 +88,7 @@ export const bearer = ({
 }): Bearer => {
   const challenge = bearerChallenge(issuer);
 
-  const refused = (description?: string) =>
-    new BearerError(
-      401,
-      description ?? 'sign in first',
-      challenge({ scopes: defaultScopes, ...(description !== undefined && { error: 'invalid_token', description }) }),
-    );
+  const refused = bearerRefusal(challenge, defaultScopes);
 
   return {
     challenge,

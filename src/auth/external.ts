@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts';
 import type { RevocationStore } from '../store/store.ts';
-import { type Bearer, BearerError, bearerChallenge } from './bearer.ts';
+import { type Bearer, type BearerError, bearerChallenge, bearerRefusal } from './bearer.ts';
 import { NotAdmitted, readClaims, userKeyOf } from './claims.ts';
 import type { Clock } from './clock.ts';
 import { type IdentityProvider, ProviderUnreachable } from './oidc.ts';
@@ -27,12 +27,7 @@ export const externalBearer = ({
   clock: Clock;
 }): Bearer => {
   const challenge = bearerChallenge(config.http.publicUrl);
-  const refused = (description?: string): BearerError =>
-    new BearerError(
-      401,
-      description ?? 'sign in first',
-      challenge({ scopes: defaultScopes, ...(description !== undefined && { error: 'invalid_token', description }) }),
-    );
+  const refused = bearerRefusal(challenge, defaultScopes);
 
   return {
     challenge,

@@ -2,7 +2,7 @@
 export const scopes = ['kestra.read', 'kestra.execute', 'kestra.write'] as const;
 export type Scope = (typeof scopes)[number];
 
-const isScope = (word: string): word is Scope => (scopes as readonly string[]).includes(word);
+export const isScope = (word: string): word is Scope => (scopes as readonly string[]).includes(word);
 
 /** The scopes of a space-separated list (RFC 6749 §3.3) with those that they include, in our order; unknown ones are dropped. */
 export const parseScope = (list: string): Scope[] => including(list.split(' ').filter(isScope));

@@ -1,22 +1,16 @@
 import { type Grant, isNowhere } from '../access/grant.ts';
 import type { Edition, KestraAtHand, ToolSeen } from '../auth/account/ports.ts';
 import type { Kestra } from '../kestra/client.ts';
+import { soon } from '../kestra/instance.ts';
 import { checkCredential, missing } from '../tools/account.ts';
 import { tools } from '../tools/catalog.ts';
 import { isEnterprise, reachOf } from '../tools/tool.ts';
 
-/** How long the account page waits to learn which edition Kestra is. Then it offers what every edition takes. */
-const aboutWaitMs = 2000;
-
-/** Kestra as the account page needs it. */
+/** Kestra as the account page needs it. Where it does not say which edition it is, the page offers what every edition takes. */
 export const kestraAtHand = (kestra: Kestra): KestraAtHand => ({
-  about: (credential) => {
-    const asked = kestra.instance(credential).then(
-      ({ edition, uiUrl }) => ({ edition, uiUrl }),
-      () => ({}),
-    );
-    const late = new Promise<Record<string, never>>((resolve) => setTimeout(resolve, aboutWaitMs, {}).unref());
-    return Promise.race([asked, late]);
+  about: async (credential) => {
+    const instance = await soon(kestra.instance(credential));
+    return instance ? { edition: instance.edition, uiUrl: instance.uiUrl } : {};
   },
   check: async (credential) => checkCredential(kestra.as({ credential }), await kestra.instance(credential)),
 });

@@ -32,6 +32,17 @@ export interface InstanceReader {
 export const freshForReads = 60_000;
 export const freshForWrites = 5_000;
 
+const soonMs = 2000;
+
+/** What Kestra says of itself, or undefined if it does not say so within two seconds: for those who can do without. */
+export const soon = async (asked: Promise<Instance>): Promise<Instance | undefined> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, soonMs, undefined).unref();
+  });
+  return Promise.race([asked.catch(() => undefined), late]).finally(() => clearTimeout(timer));
+};
+
 const configs = z.object({ version: z.string(), edition: z.enum(['OSS', 'EE']).catch('EE').default('OSS'), url: z.string().optional() });
 
 export const createInstanceReader = (config: KestraConfig, transport: () => Promise<Transport>, log: Log): InstanceReader => {

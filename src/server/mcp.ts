@@ -3,16 +3,14 @@ import { z } from 'zod';
 import type { Session } from '../access/session.ts';
 import { PublicError } from '../errors.ts';
 import type { Kestra } from '../kestra/client.ts';
-import type { Instance } from '../kestra/instance.ts';
+import { type Instance, soon } from '../kestra/instance.ts';
 import { asStructure, asText } from '../tools/answer.ts';
 import { type Effect, isEnterprise, isFor, type Tool } from '../tools/tool.ts';
 import { version } from '../version.ts';
 import { instructions } from './instructions.ts';
+import { unknownTool } from './layers/authorize.ts';
 import { pageOpener } from './open-page.ts';
 import type { Handler } from './pipeline.ts';
-
-/** How long tools/list waits to learn which edition Kestra is. Then it lists what every edition has. */
-const editionWaitMs = 2000;
 
 export interface McpParts {
   readonly kestra: Kestra;
@@ -54,7 +52,7 @@ export const createMcpServer = (
     const tool = catalog.find(({ name }) => name === params.name);
     const token = context.mcpReq._meta?.progressToken;
     try {
-      if (!tool) throw new PublicError('unknown_tool', `Tool ${JSON.stringify(params.name.slice(0, 100))} not found`);
+      if (!tool) throw unknownTool(params.name);
       const { answer, failed } = await handle({
         tool,
         args: params.arguments,
@@ -96,12 +94,9 @@ const clientName = (envelope: unknown): string | undefined => {
   return parsed.success ? parsed.data[CLIENT_INFO_META_KEY].name.slice(0, 100) : undefined;
 };
 
-const editionOf = async (kestra: Kestra, session: Session): Promise<Instance['edition']> => {
-  const asked = session.credential().then((own) => kestra.instance(own));
-  const late = new Promise<undefined>((resolve) => setTimeout(resolve, editionWaitMs, undefined).unref());
-  const instance = await Promise.race([asked.catch(() => undefined), late]);
-  return instance?.edition ?? 'OSS';
-};
+/** Where Kestra does not say, what every edition has is listed. */
+const editionOf = async (kestra: Kestra, session: Session): Promise<Instance['edition']> =>
+  (await soon(session.credential().then((own) => kestra.instance(own))))?.edition ?? 'OSS';
 
 const listed = (tool: Tool, session: Session, edition: Instance['edition']): boolean =>
   isFor(tool, session.principal.grants) &&

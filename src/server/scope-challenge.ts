@@ -1,5 +1,5 @@
 import type { Permission } from '../access/permission.ts';
-import { type Scope, satisfies, scopes } from '../auth/scopes.ts';
+import { isScope, type Scope, satisfies, scopes } from '../auth/scopes.ts';
 import type { Caller, ToolCall } from './mcp-endpoint.ts';
 
 /**
@@ -13,8 +13,6 @@ export const scopeFor = (permissions: readonly Permission[]): Scope | undefined 
   });
   return scopes.findLast((scope) => each.includes(scope));
 };
-
-const isScope = (word: string): word is Scope => (scopes as readonly string[]).includes(word);
 
 /**
  * Permission first, scope second: asks for a wider token only if the caller's roles allow the call, else the tool layer says that there is

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { freePort } from '../harness/free-port.ts';
 import { FakeIdp } from './fake-idp.ts';
-import { freePort, Harness, pkce, redirectUri, type Tokens } from './harness.ts';
+import { Harness, pkce, redirectUri, type Tokens } from './harness.ts';
 import { Jar } from './jar.ts';
 import { type RealProvider, startProvider } from './oidc-provider.ts';
 

@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,6 +19,7 @@ import { serve } from '../../src/server/serve.ts';
 import { openStore } from '../../src/store/open.ts';
 import { generateKey, parseKeyring } from '../../src/store/seal.ts';
 import type { Store } from '../../src/store/store.ts';
+import { freePort } from '../harness/free-port.ts';
 import { FakeIdp, fakeClient } from './fake-idp.ts';
 import { Jar } from './jar.ts';
 
@@ -75,14 +75,6 @@ export class MovableClock {
     this.#ahead += ms;
   }
 }
-
-export const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
 
 /** The real program, as far as it signs people in, over HTTP. */
 export class Harness {

@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'tsdown';
 import { describe, expect, it } from 'vitest';
 import { generateKey } from '../../src/store/seal.ts';
+import { freePort } from '../harness/free-port.ts';
 import { FakeIdp } from './fake-idp.ts';
-import { freePort, Harness, type Tokens } from './harness.ts';
+import { Harness, type Tokens } from './harness.ts';
 
 const rounds = Number(process.env.KILL_ROUNDS ?? 10);
 

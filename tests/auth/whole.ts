@@ -7,9 +7,10 @@ import { createLog } from '../../src/log.ts';
 import { openStore } from '../../src/store/open.ts';
 import { generateKey, parseKeyring } from '../../src/store/seal.ts';
 import type { Store } from '../../src/store/store.ts';
+import { freePort } from '../harness/free-port.ts';
 import { type Kestra, type Options as KestraOptions, startKestra } from '../kestra/server.ts';
 import { FakeIdp, fakeClient } from './fake-idp.ts';
-import { freePort, Harness, MovableClock, type Tokens } from './harness.ts';
+import { Harness, MovableClock, type Tokens } from './harness.ts';
 import { Jar } from './jar.ts';
 
 /** The account page as a browser shows it. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../auth/harness.ts';
+import { freePort } from '../harness/free-port.ts';
 
 /** How a client of a version of the protocol asks for a tool. */
 const versions = {

@@ -5,6 +5,7 @@
  */
 import { resolve as resolvePath } from 'node:path';
 import { parseArgs } from 'node:util';
+import { freePort } from '../harness/free-port.ts';
 import { seed } from '../kestra/seed.ts';
 import { startKestra } from '../kestra/server.ts';
 import { defaultUsers } from '../kestra/users.ts';
@@ -12,7 +13,6 @@ import { type Assistant, overStdio } from './assistant.ts';
 import { configuration, teamConfiguration } from './configuration.ts';
 import { builtProgram } from './program.ts';
 import { missing, story } from './story.ts';
-import { freePort } from './team/free-port.ts';
 import { people } from './team/people.ts';
 import { startTeam, type Team } from './team/program.ts';
 import { playTeamStory } from './team/story.ts';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inject } from 'vitest';
 import { generateKey } from '../../src/store/seal.ts';
+import { freePort } from '../harness/free-port.ts';
 import type { Kestra } from '../kestra/server.ts';
-import { freePort } from './free-port.ts';
 
 /** An identity provider, and this server as its client. */
 export interface Provider {

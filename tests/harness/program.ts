@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { inject } from 'vitest';
 import { generateKey } from '../../src/store/seal.ts';
 import { type FakeIdp, fakeClient } from '../auth/fake-idp.ts';
-import { freePort, Harness } from '../auth/harness.ts';
+import { Harness } from '../auth/harness.ts';
 import type { Kestra } from '../kestra/server.ts';
+import { freePort } from './free-port.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
