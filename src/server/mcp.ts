@@ -103,6 +103,8 @@ const listed = (tool: Tool, session: Session, edition: Instance['edition']): boo
   (edition === 'EE' || !isEnterprise(tool)) &&
   (tool.name !== 'register_kestra_token' || session.registration.by !== 'nobody');
 
+const keeping = { destructiveHint: false, idempotentHint: true, openWorldHint: false };
+
 const hints: Readonly<Record<Effect, object>> = {
   read: { readOnlyHint: true, openWorldHint: false },
   write: { destructiveHint: false, openWorldHint: false },
@@ -125,8 +127,14 @@ const descriptions = new WeakMap<Tool, Description>();
 const describe = (tool: Tool): Description => {
   const known = descriptions.get(tool);
   if (known) return known;
-  const { name, title, description, effect, input } = tool;
-  const made = { name, title, description, inputSchema: lean(z.toJSONSchema(input, { io: 'input' })), annotations: hints[effect] };
+  const { name, title, description, effect, keeps, input } = tool;
+  const made = {
+    name,
+    title,
+    description,
+    inputSchema: lean(z.toJSONSchema(input, { io: 'input' })),
+    annotations: keeps ? keeping : hints[effect],
+  };
   descriptions.set(tool, made);
   return made;
 };

@@ -125,6 +125,7 @@ export const registerKestraToken = recipe({
   description: 'Says where to register your Kestra API token; opens the page where the client can. Never ask for the token in the chat.',
   permissions: [],
   effect: 'session',
+  keeps: true,
   input: z.strictObject({ token: z.string().min(1).max(10_000).optional().describe('leave out: what is typed here reaches the model') }),
   uses: [],
   run: async ({ token }, { session }) => {

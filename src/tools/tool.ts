@@ -55,6 +55,8 @@ interface About<In extends z.ZodObject> {
   /** All that the call needs. */
   readonly permissions: readonly Permission[];
   readonly effect: Effect;
+  /** Of a session tool: it may change what is kept of the caller here, so it is not announced as reading only. */
+  readonly keeps?: true;
   readonly narrow?: Narrow;
   readonly input: In;
   readonly target?: (input: z.output<In>) => Target;
