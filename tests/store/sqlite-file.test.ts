@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openStore } from '../../src/store/open.ts';
+import { migrations } from '../../src/store/schema.ts';
 import { migrate } from '../../src/store/sqlite/file.ts';
-import { migrations } from '../../src/store/sqlite/schema.ts';
 import type { Store } from '../../src/store/store.ts';
 import {
   ada,
@@ -64,7 +64,7 @@ describe('the file', () => {
     expect(await modeOf(dirname(place.file))).toBe('755');
   });
 
-  it.each(['', ':memory:', 'file:x?mode=memory', 'postgres://h/db', 'postgresql://h/db'])('refuses %j as a place', async (location) => {
+  it.each(['', ':memory:', 'file:x?mode=memory'])('refuses %j as a place', async (location) => {
     await expect(openStore(location, { keyring })).rejects.toMatchObject({ code: 'misconfigured', message: /^KESTRA_MCP_STORE/ });
   });
 
