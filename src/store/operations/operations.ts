@@ -1,6 +1,7 @@
 import type { Engine } from '../engine.ts';
+import { refuseNewer, type SchemaRow } from '../schema.ts';
 import type { Store } from '../store.ts';
-import { one } from '../work.ts';
+import { one, type Work } from '../work.ts';
 import { accountStore } from './account.ts';
 import { auditStore } from './audit.ts';
 import { clientStore } from './clients.ts';
@@ -30,10 +31,13 @@ export const storeOn = (engine: Engine): Store => ({
   ...counterStore(engine),
   ...keyStore(engine),
   ...sweepStore(engine),
+  shared: engine.shared,
   now: () => engine.now(),
   check: () =>
-    engine.write(function* () {
-      yield* one('SELECT version FROM schema');
+    engine.write(function* (): Work<void> {
+      const schema = yield* one<SchemaRow>('SELECT version, readable_by FROM schema');
+      // A newer replica has contracted what this one still uses: it can only step aside.
+      if (schema) refuseNewer(schema);
     }),
   close: () => engine.close(),
 });
