@@ -50,7 +50,14 @@ export interface Credentials {
 /** By KESTRA_MCP_AUTH. @throws PublicError `misconfigured` */
 export const openEntrance = (
   config: Config,
-  { store, keyring, kestra, log, clock }: { store: Store; keyring: Keyring; kestra: Kestra; log: Log; clock: Clock },
+  {
+    store,
+    keyring,
+    kestra,
+    log,
+    clock,
+    behindMs,
+  }: { store: Store; keyring: Keyring; kestra: Kestra; log: Log; clock: Clock; behindMs?: (() => number) | undefined },
 ): Entrance => {
   const { oidc } = config;
   if (!oidc) {
@@ -61,7 +68,7 @@ export const openEntrance = (
   }
   const policy = config.policy === undefined ? undefined : openPolicyFile(config.policy, log);
   const rights = createRights(policy ?? noPolicy, oidc);
-  const provider = createIdentityProvider({ config: oidc, log, clock });
+  const provider = createIdentityProvider({ config: oidc, log, clock, behindMs });
   const limits = createLimits({ counters: store.shared ? store : memoryCounters(clock) });
   const vault = createVault(store, config.store.instance);
   const registrar = config.credentials === 'per-user' ? createRegistrar({ vault, kestra: kestraAtHand(kestra), store, limits }) : undefined;

@@ -14,6 +14,7 @@ import { createToolHandler } from '../server/tool-handler.ts';
 import { openStore } from '../store/open.ts';
 import { parseKeyring } from '../store/seal.ts';
 import type { Store } from '../store/store.ts';
+import { followTime } from '../store/time.ts';
 import { tools } from '../tools/catalog.ts';
 import { isFor } from '../tools/tool.ts';
 import { type Entrance, openDoor, openEntrance } from './entrance.ts';
@@ -30,8 +31,8 @@ export const serveHttp = async (config: Config, log: Log): Promise<void> => {
   );
 };
 
-/** The whole server, listening. @param clock for tests that move the time. @throws as `serveHttp` */
-export const startHttp = async (config: Config, log: Log, clock: Clock = Date.now): Promise<Running> => {
+/** The whole server, listening. @param moved for tests that move the time. @throws as `serveHttp` */
+export const startHttp = async (config: Config, log: Log, moved?: Clock): Promise<Running> => {
   if (config.credentials === 'shared' && !config.credential) {
     throw new PublicError(
       'misconfigured',
@@ -39,9 +40,12 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
     );
   }
   const keyring = config.auth === 'none' ? undefined : parseKeyring(config.store.keys);
-  const store = keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock }));
+  const store = keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock: moved }));
+  const time = store?.shared && !moved ? await followTime(store) : undefined;
+  const clock = moved ?? time?.clock ?? Date.now;
   const kestra = connectKestra(config.kestra, log);
-  const entrance = store && keyring ? openEntrance(config, { store, keyring, kestra, log, clock }) : openDoor(config);
+  const entrance =
+    store && keyring ? openEntrance(config, { store, keyring, kestra, log, clock, behindMs: time?.behindMs }) : openDoor(config);
   const handle = createToolHandler(kestra, tools, config.limits, log);
   const sessionOf = sessions(config, entrance);
   const stateKeys = keyring?.derive('request state');
@@ -65,6 +69,7 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
         challenge: entrance.bearer.challenge,
       }),
       waits: ({ name, arguments: args }) => waits(name, args),
+      clock,
     },
     store: async () => store?.check(),
     others: { kestra: async () => void (await kestra.instance(config.credential)), ...entrance.probes },
@@ -79,6 +84,7 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
     stopping,
     closed: async () => {
       clearInterval(sweeper);
+      time?.stop();
       entrance.close();
       await mcp.close();
       await kestra.close();
