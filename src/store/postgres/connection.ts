@@ -101,7 +101,8 @@ export class PostgresPool implements Engine {
     let step = steps.next();
     while (!step.done) {
       const { text, name, timed } = this.#translated(step.value.sql, step.value.held);
-      const { rows, rowCount } = await session.query({ name, text, values: timed ? [...step.value.binds, now] : [...step.value.binds] });
+      const binds = step.value.binds.map(storable);
+      const { rows, rowCount } = await session.query({ name, text, values: timed ? [...binds, now] : binds });
       step = steps.next({ rows, changes: rowCount ?? 0 });
     }
     return step.value;
@@ -184,6 +185,9 @@ class Session {
     }
   }
 }
+
+/** PostgreSQL's texts hold no null character. No name that we know somebody by has one: such a one is found nowhere. */
+const storable = (bind: Bind): Bind => (typeof bind === 'string' ? bind.replaceAll('\0', '\uFFFD') : bind);
 
 /** Whoever uses the connection is told by its statement. */
 const ignore = (): void => undefined;

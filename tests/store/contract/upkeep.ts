@@ -106,6 +106,15 @@ export const upkeepContract = (engine: Engine): void => {
       });
     });
 
+    it('keeps whatever text somebody sends, and goes on', async () => {
+      const store = await bench.open();
+      const display = { name: 'Ada\0 \ud800 “”', email: "a'); DROP TABLE users; --@example.com" };
+      await store.putCredential({ user: ada, instance: 'i' }, { secret: 'a\0b', display }, { address: '\0', requestId: '?:now$1' });
+      expect(await store.getCredential({ user: ada, instance: 'i' })).toMatchObject({ secret: 'a\0b' });
+      expect((await store.findUsers(display.email))[0]?.email).toBe(display.email);
+      expect(await store.listEvents({ limit: 1 })).toMatchObject([{ requestId: '?:now$1' }]);
+    });
+
     it('P18: keeps the newest rows, and none older than 90 days', async () => {
       const store = await bench.open({ bounds: { auditRows: 50 } });
       for (let i = 0; i < 120; i += 1) await store.recordEvent({ kind: `k${i}` }, {});
