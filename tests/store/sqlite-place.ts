@@ -14,6 +14,7 @@ export const sqlitePlace = async (): Promise<Place & { folder: string; file: str
   return {
     folder,
     file,
+    location: file,
     open: (options) => openStore(file, options),
     destroy: () => rm(folder, { recursive: true, force: true }),
   };

@@ -35,24 +35,25 @@ export const migrate = async (client: ClientBase, schema: string, steps: readonl
   }
 };
 
+/** Asks the catalogue's tables: to_regclass answers from a cache that does not know what another replica has just made. */
 const readSchema = async (client: ClientBase, schema: string): Promise<SchemaRow | undefined> => {
-  const { rows } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [`${schema}.schema`]);
-  if (!rows[0]?.there) return undefined;
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1',
+    [schema],
+  );
+  if (rows.length === 0) return undefined;
+  if (!rows.some(({ name }) => name === 'schema'))
+    throw new PublicError(
+      'misconfigured',
+      `KESTRA_MCP_STORE: the schema ${schema} belongs to another program; name another one with ?schema=NAME`,
+    );
   return (await client.query<SchemaRow>(`SELECT version, readable_by FROM ${schema}.schema`)).rows[0] ?? { version: 0, readable_by: 0 };
 };
 
 /** An administrator may have made the schema, empty, and given it to this user. */
 const prepare = async (client: ClientBase, schema: string): Promise<SchemaRow> => {
-  const { rows } = await client.query<{ tables: number | null }>(
-    'SELECT (SELECT count(*) FROM pg_class c WHERE c.relnamespace = n.oid) AS tables FROM pg_namespace n WHERE n.nspname = $1',
-    [schema],
-  );
-  if (rows.length === 0) await client.query(`CREATE SCHEMA ${schema}`);
-  else if (Number(rows[0]?.tables) > 0)
-    throw new PublicError(
-      'misconfigured',
-      `KESTRA_MCP_STORE: the schema ${schema} belongs to another program; name another one with ?schema=NAME`,
-    );
+  const { rowCount } = await client.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema]);
+  if (rowCount === 0) await client.query(`CREATE SCHEMA ${schema}`);
   await client.query('CREATE TABLE schema (version BIGINT NOT NULL, readable_by BIGINT NOT NULL); INSERT INTO schema VALUES (0, 0)');
   return { version: 0, readable_by: 0 };
 };

@@ -5,6 +5,8 @@ import type { Bounds, Lifetimes, Store } from '../../../src/store/store.ts';
 
 /** A place where one engine can keep a store: opened any number of times, also by other processes. */
 export interface Place {
+  /** As KESTRA_MCP_STORE has it. */
+  readonly location: string;
   open(options: { keyring: Keyring; clock?: () => number; lifetimes?: Partial<Lifetimes>; bounds?: Partial<Bounds> }): Promise<Store>;
   destroy(): Promise<void>;
 }
