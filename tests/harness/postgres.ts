@@ -137,6 +137,13 @@ export class PostgresServer {
     }
   }
 
+  /** Every file of its data, the write-ahead log among them. */
+  bytes(): Buffer[] {
+    return readdirSync(this.#data, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => readFileSync(join(entry.parentPath, entry.name)));
+  }
+
   async destroy(): Promise<void> {
     await this.stop('immediate');
     process.off('exit', this.#kill);

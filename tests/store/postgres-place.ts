@@ -7,6 +7,23 @@ export const postgres = (server: () => PostgresServer): Engine => ({
   name: 'PostgreSQL',
   place: async () => {
     const location = server().place();
-    return { location, open: (options) => openStore(location, options), destroy: async () => undefined };
+    const schema = new URL(location).searchParams.get('schema');
+    return {
+      location,
+      open: (options) => openStore(location, options),
+      destroy: () =>
+        server()
+          .sql(`DROP SCHEMA IF EXISTS ${schema} CASCADE`)
+          .then(() => undefined),
+      raw: (sql) => server().sql(sql, location),
+      tables: async () =>
+        (await server().sql<{ name: string }>(`SELECT tablename AS name FROM pg_tables WHERE schemaname = '${schema}'`)).map(
+          ({ name }) => name,
+        ),
+      bytes: async () => {
+        await server().sql('CHECKPOINT');
+        return server().bytes();
+      },
+    };
   },
 });

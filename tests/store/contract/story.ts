@@ -9,6 +9,11 @@ export interface Place {
   readonly location: string;
   open(options: { keyring: Keyring; clock?: () => number; lifetimes?: Partial<Lifetimes>; bounds?: Partial<Bounds> }): Promise<Store>;
   destroy(): Promise<void>;
+  /** A statement past the store; both engines must understand it. */
+  raw<Row extends object>(sql: string): Promise<Row[]>;
+  tables(): Promise<string[]>;
+  /** Every file of the database. */
+  bytes(): Promise<Buffer[]>;
 }
 
 export interface Engine {
