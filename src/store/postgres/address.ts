@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { ConnectionOptions } from 'node:tls';
+import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import type { ClientConfig } from 'pg';
 import { PublicError } from '../../errors.ts';
 
@@ -35,13 +35,13 @@ export const parseAddress = (location: string): Address => {
       ...(url.username && { user: decodeURIComponent(url.username) }),
       ...(url.password && { password: decodeURIComponent(url.password) }),
       ...(database && { database }),
-      ssl: tls(parameters),
+      ssl: tls(host, parameters),
     },
   };
 };
 
 /** As libpq has it: `require` believes any certificate unless there is a root, `verify-ca` any name, `verify-full` none but the right one. */
-const tls = ({ sslmode = 'disable', ...files }: Record<string, string>): ConnectionOptions | false => {
+const tls = (host: string, { sslmode = 'disable', ...files }: Record<string, string>): ConnectionOptions | false => {
   const read = (name: 'sslrootcert' | 'sslcert' | 'sslkey') => files[name] && readPem(name, files[name]);
   const [ca, cert, key] = [read('sslrootcert'), read('sslcert'), read('sslkey')];
   const given = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
@@ -54,7 +54,8 @@ const tls = ({ sslmode = 'disable', ...files }: Record<string, string>): Connect
     case 'verify-ca':
       return { ...given, checkServerIdentity: () => undefined };
     case 'verify-full':
-      return given;
+      // Where the host is an address, the driver would look for localhost in the certificate.
+      return { ...given, checkServerIdentity: (_, certificate) => checkServerIdentity(host || 'localhost', certificate) };
     default:
       throw refused('sslmode: use disable, require, verify-ca or verify-full');
   }

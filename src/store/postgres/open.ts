@@ -7,7 +7,7 @@ import { storeOn } from '../operations/operations.ts';
 import type { Store } from '../store.ts';
 import { type Address, parseAddress } from './address.ts';
 import { numbers, PostgresPool, within } from './connection.ts';
-import { Fault, isPassing, sqlState } from './faults.ts';
+import { sqlState } from './faults.ts';
 import { migrate } from './migrate.ts';
 
 /** How long the start may wait for a server that is starting, too. */
@@ -48,8 +48,8 @@ const prepare = async ({ client: config, schema }: Address): Promise<void> => {
       return await migrate(client, schema);
     } catch (error) {
       const waitMs = 100 + Math.random() * 200;
-      const again = sqlState(error) === '55P03' || (!(error instanceof PublicError) && isPassing(new Fault(error)));
-      if (!again || performance.now() + waitMs > giveUpAt) throw startError(error, schema);
+      const refusal = startError(error, schema);
+      if (refusal.code !== 'unavailable' || performance.now() + waitMs > giveUpAt) throw refusal;
       await pause(waitMs);
     } finally {
       await within(client.end().catch(() => undefined));
