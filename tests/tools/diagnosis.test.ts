@@ -259,10 +259,14 @@ onEveryKestra('diagnose_execution', (at) => {
     const { structured } = await diagnose(await ran('outside'));
     const inside = executionsOf(at.kestra, 'diag', 'inside').at(-1);
     expect(structured.cause).toEqual({ in: inside?.id, quoted: expect.stringContaining('the real reason') });
-    expect(structured).toMatchObject({ last_success: { same_revision: true }, failed_subflows: [{ last_success: { same_revision: false } }] });
+    expect(structured).toMatchObject({
+      last_success: { same_revision: true },
+      failed_subflows: [{ last_success: { same_revision: false } }],
+    });
     expect((structured.try_next as string[])[0]).toBe(
       'The subflow diag.inside changed since it last succeeded: see the diff; rollback_flow to its revision 1 undoes that.',
     );
+    expect((structured.try_next as string[]).at(-1)).toContain('replay_execution runs it anew');
     expect(structured[`source_change_since_success_of_${inside?.id}`]).toContain('+');
   });
 
