@@ -31,7 +31,6 @@ export const storeOn = (engine: Engine): Store => ({
   ...counterStore(engine),
   ...keyStore(engine),
   ...sweepStore(engine),
-  shared: engine.shared,
   now: () => engine.now(),
   check: () =>
     engine.write(function* (): Work<void> {
