@@ -45,14 +45,15 @@ export const startHttp = async (config: Config, log: Log, moved?: Clock): Promis
   }
   const keyring = config.auth === 'none' ? undefined : parseKeyring(config.store.keys);
   const store = keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock: moved }));
-  const time = store && isShared(config.store.location) && !moved ? await followTime(store) : undefined;
+  const shared = isShared(config.store.location) ? store : undefined;
+  const time = shared && !moved ? await followTime(shared) : undefined;
   const clock = moved ?? time?.clock ?? Date.now;
   const kestra = connectKestra(config.kestra, log);
   const entrance =
     store && keyring ? openEntrance(config, { store, keyring, kestra, log, clock, behindMs: time?.behindMs }) : openDoor(config);
   const { catalog, direct } = chooseTools(config.tools);
   const handle = createToolHandler(kestra, catalog, config.limits, log);
-  const sessionOf = sessions(config, entrance);
+  const sessionOf = sessions(config, entrance, shared ? claims(shared) : undefined);
   const stateKeys = keyring?.derive('request state');
   const stopping = new AbortController();
   const resolve = ({ name, arguments: args }: ToolCall) => resolveCall(catalog, name, args);
@@ -110,9 +111,15 @@ const keepSwept = (store: Store, log: Log): NodeJS.Timeout => {
 };
 
 /** Each caller acts in Kestra with the credential that they registered, or everybody with the service's own. */
-const sessions = (config: Config, { credentials }: Entrance): ((caller: Caller) => Session) => {
+const sessions = (config: Config, { credentials }: Entrance, claim: Session['claim']): ((caller: Caller) => Session) => {
   if (!credentials) {
-    return ({ principal, scopes }) => ({ principal, scopes, registration: { by: 'nobody' }, credential: async () => config.credential });
+    return ({ principal, scopes }) => ({
+      principal,
+      scopes,
+      registration: { by: 'nobody' },
+      credential: async () => config.credential,
+      claim,
+    });
   }
   return ({ principal, scopes, user }) => ({
     principal,
@@ -120,8 +127,17 @@ const sessions = (config: Config, { credentials }: Entrance): ((caller: Caller) 
     registration: credentials.registration(user),
     credential: () => credentials.of(user),
     register: (credential) => credentials.register(user, credential),
+    claim,
   });
 };
+
+const claims =
+  (store: Store): NonNullable<Session['claim']> =>
+  async (key) => {
+    const name = `claim\n${key}`;
+    const taken = await store.count(name, { limit: 1, windowMs: 60_000 });
+    return taken.allowed ? () => store.uncount(name, taken) : undefined;
+  };
 
 /** The tools that wait unless told not to. */
 const startsAndWaits: ReadonlySet<string> = new Set([executeFlow.name, executeApp.name]);
