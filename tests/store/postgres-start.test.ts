@@ -79,6 +79,15 @@ describePostgres('a start on PostgreSQL', () => {
     expect(await refusal(theirs)).toMatchObject({ code: 'misconfigured', message: /belongs to another program; name another/ });
   });
 
+  it('is reached over a Unix socket', async () => {
+    const { password, port, username } = new URL(server.url());
+    const socket = `postgres://${username}:${password}@localhost:${port}/postgres?host=${encodeURIComponent(server.folder)}&schema=socket`;
+    await (await opened(socket)).check();
+    expect(
+      await server.sql("SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'kestra-mcp' AND client_addr IS NULL"),
+    ).toEqual([{ n: 1 }]);
+  });
+
   it('waits for a server that is starting, too', async () => {
     await server.stop();
     const opening = opened(url);
