@@ -122,7 +122,10 @@ describePostgres('a start on PostgreSQL', () => {
         await client.end();
       }
     };
-    const added = { readableBy: 1, sql: 'ALTER TABLE users ADD COLUMN nickname TEXT;' };
+    const added = {
+      readableBy: 1,
+      sql: 'ALTER TABLE users ADD COLUMN nickname TEXT; ALTER TABLE grants ADD COLUMN device TEXT; ALTER TABLE refresh_tokens ADD COLUMN device TEXT;',
+    };
 
     it('four replicas that bring an old database up to date at once make each step once, while an old one serves', async () => {
       const old = await opened(url);
