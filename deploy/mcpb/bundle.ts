@@ -6,12 +6,12 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { tools } from '../../src/tools/catalog.ts';
+import { direct } from '../../src/tools/catalog.ts';
 
 const here = import.meta.dirname;
 const root = join(here, '..', '..');
 const output = resolve(process.argv[2] ?? join(root, 'kestra-mcp.mcpb'));
-/** Run by npx and not a development dependency: it weighs more than all others together. */
+/** Run by npx: as a development dependency it would bring 40 MB to everybody who installs those. */
 const packer = '@anthropic-ai/mcpb@2.1.2';
 
 const run = (command: string, ...args: string[]): Buffer =>
@@ -26,7 +26,7 @@ try {
   for (const file of ['LICENSE', 'README.md']) cpSync(join(root, file), join(folder, file));
   cpSync(join(here, 'icon.png'), join(folder, 'icon.png'));
   const manifest = JSON.parse(readFileSync(join(here, 'manifest.json'), 'utf8')) as Record<string, unknown>;
-  const listed = tools.map(({ name, description }) => ({ name, description: description.split('\n')[0] }));
+  const listed = direct.map(({ name, description }) => ({ name, description: description.split('\n')[0] }));
   writeFileSync(join(folder, 'manifest.json'), JSON.stringify({ ...manifest, tools: listed }, null, 2));
   run('npx', '--yes', packer, 'pack', folder, output);
 } finally {
