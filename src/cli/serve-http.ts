@@ -65,6 +65,7 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
         challenge: entrance.bearer.challenge,
       }),
       waits: ({ name, arguments: args }) => waits(name, args),
+      sessionKeys: keyring?.derive('session'),
     },
     store: async () => store?.check(),
     others: { kestra: async () => void (await kestra.instance(config.credential)), ...entrance.probes },
