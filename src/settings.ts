@@ -79,6 +79,10 @@ const table = z.object({
     .enum(builtInRoles, `use one of ${builtInRoles.join(', ')}`)
     .default('kestra-admin')
     .describe('what the assistant may do over stdio; kestra-viewer for reading only'),
+  KESTRA_MCP_TOOLS: list.describe(
+    'the tools that clients list: names, subjects (flow, execution, …) or all; the others are found with search_tools',
+  ),
+  KESTRA_MCP_READ_ONLY: flag.default(false).describe('whether there are only tools that change nothing'),
   KESTRA_MCP_CONCURRENT_CALLS: whole(1, 1000).default(20).describe('calls of one user at the same time'),
   KESTRA_MCP_CALLS_PER_MINUTE: whole(1, 1_000_000).default(1200).describe('calls of one user in a minute'),
   KESTRA_MCP_ANSWER_CHARACTERS: whole(2000, 1_000_000).default(25_000).describe('the longest answer; what is cut is said'),

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Session } from '../access/session.ts';
 import type { Caller } from '../auth/bearer.ts';
 import type { Clock } from '../auth/clock.ts';
@@ -8,13 +9,16 @@ import { connectKestra } from '../kestra/client.ts';
 import type { Log } from '../log.ts';
 import { createHttpApp } from '../server/http.ts';
 import { createMcpServer } from '../server/mcp.ts';
+import type { ToolCall } from '../server/mcp-endpoint.ts';
 import { scopeChallenge, scopeFor } from '../server/scope-challenge.ts';
 import { type Running, serve, stopOnSignals } from '../server/serve.ts';
 import { createToolHandler } from '../server/tool-handler.ts';
 import { openStore } from '../store/open.ts';
 import { parseKeyring } from '../store/seal.ts';
 import type { Store } from '../store/store.ts';
-import { tools } from '../tools/catalog.ts';
+import { chooseTools } from '../tools/choice.ts';
+import { executeFlow } from '../tools/execute-flow.ts';
+import { resolveCall, type ToolToCall } from '../tools/run-tool.ts';
 import { isFor } from '../tools/tool.ts';
 import { type Entrance, openDoor, openEntrance } from './entrance.ts';
 
@@ -42,11 +46,14 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
   const store = keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock }));
   const kestra = connectKestra(config.kestra, log);
   const entrance = store && keyring ? openEntrance(config, { store, keyring, kestra, log, clock }) : openDoor(config);
-  const handle = createToolHandler(kestra, tools, config.limits, log);
+  const { catalog, direct } = chooseTools(config.tools);
+  const handle = createToolHandler(kestra, catalog, config.limits, log);
   const sessionOf = sessions(config, entrance);
-  const stateKeys = keyring?.derive('request state');
+  // Where nobody signs in there is no key ring, and one process.
+  const keysFor = (purpose: string) => keyring?.derive(purpose) ?? [randomBytes(32)];
+  const stateKeys = keysFor('request state');
   const stopping = new AbortController();
-  const toolOf = (name: string) => tools.find((tool) => tool.name === name);
+  const resolve = ({ name, arguments: args }: ToolCall) => resolveCall(catalog, name, args);
 
   const { app, mcp } = createHttpApp<Caller>({
     config: config.http,
@@ -55,17 +62,17 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
     account: config.auth === 'oauth',
     mcp: {
       authenticate: entrance.bearer.authenticate,
-      createServer: ({ caller, stopping }) => createMcpServer({ kestra, catalog: tools, handle, stateKeys }, sessionOf(caller), stopping),
+      createServer: ({ caller, stopping }) => createMcpServer({ kestra, catalog, direct, handle, stateKeys }, sessionOf(caller), stopping),
       scopeChallenge: scopeChallenge<Caller>({
-        needed: ({ name }) => scopeFor(toolOf(name)?.permissions ?? []),
-        permitted: ({ principal }, { name }) => {
-          const tool = toolOf(name);
-          return tool !== undefined && isFor(tool, principal.grants);
+        needed: (call) => scopeFor(resolve(call)?.tool.permissions ?? []),
+        permitted: ({ principal }, call) => {
+          const resolved = resolve(call);
+          return resolved !== undefined && isFor(resolved.tool, principal.grants);
         },
         challenge: entrance.bearer.challenge,
       }),
-      waits: ({ name, arguments: args }) => waits(name, args),
-      sessionKeys: keyring?.derive('session'),
+      waits: (call) => waits(resolve(call)),
+      sessionKeys: keysFor('session'),
     },
     store: async () => store?.check(),
     others: { kestra: async () => void (await kestra.instance(config.credential)), ...entrance.probes },
@@ -113,7 +120,8 @@ const sessions = (config: Config, { credentials }: Entrance): ((caller: Caller) 
   });
 };
 
-const waits = (name: string, args: unknown): boolean => {
+const waits = (call: ToolToCall | undefined): boolean => {
+  const args = call?.args;
   const wait = typeof args === 'object' && args !== null && 'wait' in args ? args.wait : undefined;
-  return name === 'execute_flow' ? wait !== false : wait === true;
+  return call?.tool.name === executeFlow.name ? wait !== false : wait === true;
 };

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { roleGrant } from '../access/grant.ts';
 import type { Session } from '../access/session.ts';
 import type { Config } from '../config.ts';
@@ -6,7 +7,7 @@ import type { Log } from '../log.ts';
 import { createMcpServer } from '../server/mcp.ts';
 import { type Ending, runStdio } from '../server/stdio.ts';
 import { createToolHandler } from '../server/tool-handler.ts';
-import { tools } from '../tools/catalog.ts';
+import { chooseTools } from '../tools/choice.ts';
 import { type Command, exitCode } from './command.ts';
 
 export const serve: Command = {
@@ -25,15 +26,17 @@ export const serve: Command = {
 
 /** Serves the person who started the program, with the credential and the role of the environment, until the client leaves. */
 const serveStdio = async (config: Config, log: Log): Promise<Ending> => {
+  const { catalog, direct } = chooseTools(config.tools);
   const kestra = connectKestra(config.kestra, log);
   const session = environmentSession(config);
-  const handle = createToolHandler(kestra, tools, config.limits, log);
+  const stateKeys = [randomBytes(32)];
+  const handle = createToolHandler(kestra, catalog, config.limits, log);
   // Which Kestra it is decides what is listed: asked while the client still introduces itself.
   let ending: Ending | undefined;
   kestra.instance(config.credential).catch((error: unknown) => {
     if (!ending) log.warn({ err: error }, 'Kestra can not be asked what it is');
   });
-  ending = await runStdio(() => createMcpServer({ kestra, catalog: tools, handle }, session), log);
+  ending = await runStdio(() => createMcpServer({ kestra, catalog, direct, handle, stateKeys }, session), log);
   await kestra.close();
   return ending;
 };

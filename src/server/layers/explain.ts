@@ -1,5 +1,6 @@
 import { asPublicError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { Unconfirmed } from '../../tools/confirm.ts';
 import { bounded } from '../bounds.ts';
 import type { Layer } from '../pipeline.ts';
 
@@ -22,6 +23,7 @@ export const explain =
       log[error.code === 'internal' ? 'error' : 'debug']({ err: error, tool: call.tool.name }, 'call failed');
       const answer = {
         facts: { error: error.code, message: error.message },
+        ...(error instanceof Unconfirmed && { confirm: error.confirm }),
         ...(error.quoted && { blocks: [{ name: 'kestra_says', language: 'text', text: error.quoted }] }),
       };
       return { failed: true, answer: bounded(answer, longest) };
