@@ -1,5 +1,5 @@
 import { type NodeServerResponseLike, toNodeHandler } from '@modelcontextprotocol/node';
-import { type AuthInfo, createMcpHandler, type McpRequestContext, type Server } from '@modelcontextprotocol/server';
+import { type AuthInfo, createMcpHandler, type McpRequestContext, type McpServer, type Server } from '@modelcontextprotocol/server';
 import express, { type Request, type RequestHandler, type Response, Router } from 'express';
 import type { Log } from '../log.ts';
 import { handshakes } from './handshake.ts';
@@ -32,7 +32,7 @@ export interface McpParts<C extends Caller> {
     readonly caller: C;
     readonly era: McpRequestContext['era'];
     readonly stopping: AbortSignal;
-  }) => Server;
+  }) => Server | McpServer;
   /** The WWW-Authenticate of a 403 if the token is too narrow for calls that the caller's roles allow (RFC 6750 §3.1). */
   readonly scopeChallenge: (caller: C, calls: readonly ToolCall[]) => string | undefined;
   /** Does this call wait for something in Kestra? It may take long then, and its connection is kept alive. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { JSONRPCMessage, RequestId, Server, Transport } from '@modelcontextprotocol/server';
+import type { JSONRPCMessage, McpServer, RequestId, Server, Transport } from '@modelcontextprotocol/server';
 import type { Handshake } from './handshake.ts';
 import { rpcCodes } from './refusal.ts';
 
@@ -25,7 +25,7 @@ interface Question {
  */
 export interface Questions {
   /** Lets this server, which serves one request, ask that request's client. To be called before it is connected. */
-  enable(server: Server, asker: Asker): void;
+  enable(server: Server | McpServer, asker: Asker): void;
   /** Hands over an answer. False: there is no such question, or it is somebody else's. */
   answer(principalKey: string, message: unknown): boolean;
   /** No more questions; those that wait are given up, and their calls go on without. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
-import { acceptedContent, inputRequired, Server } from '@modelcontextprotocol/server';
+import { acceptedContent, inputRequired, type McpServer, Server } from '@modelcontextprotocol/server';
 import type { Express, RequestHandler } from 'express';
 import { z } from 'zod';
 import { resourceMetadataUrl } from '../../src/auth/endpoints/metadata.ts';
@@ -103,9 +103,19 @@ export interface TestSettings {
   readonly others?: Readonly<Record<string, () => Promise<void>>>;
   readonly limits?: Partial<McpLimits>;
   readonly times?: Partial<Times>;
+  /** Serves instead of the few tools. */
+  readonly createServer?: () => McpServer;
 }
 
-export const startServer = async ({ authorization, config, store, others, limits, times }: TestSettings = {}): Promise<TestServer> => {
+export const startServer = async ({
+  authorization,
+  config,
+  store,
+  others,
+  limits,
+  times,
+  createServer,
+}: TestSettings = {}): Promise<TestServer> => {
   const stopping = new AbortController();
   const seen: string[] = [];
   let logged = '';
@@ -136,7 +146,7 @@ export const startServer = async ({ authorization, config, store, others, limits
     ...(authorization && { authorization: authorization(publicUrl, log) }),
     mcp: {
       authenticate: authenticator(() => publicUrl),
-      createServer: ({ caller, stopping: signal }) => tinyServer(caller, signal, seen),
+      createServer: ({ caller, stopping: signal }) => createServer?.() ?? tinyServer(caller, signal, seen),
       scopeChallenge: scopeChallenge<TestCaller>({
         needed: ({ name }) => tools.get(name),
         permitted: ({ roles }, { name }) => name !== 'destroy' || roles.includes('admin'),
