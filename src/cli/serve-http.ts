@@ -16,6 +16,7 @@ import { createToolHandler } from '../server/tool-handler.ts';
 import { openStore } from '../store/open.ts';
 import { parseKeyring } from '../store/seal.ts';
 import type { Store } from '../store/store.ts';
+import { executeApp } from '../tools/catalogue/apps.ts';
 import { chooseTools } from '../tools/choice.ts';
 import { executeFlow } from '../tools/execute-flow.ts';
 import { resolveCall, type ToolToCall } from '../tools/run-tool.ts';
@@ -120,8 +121,11 @@ const sessions = (config: Config, { credentials }: Entrance): ((caller: Caller) 
   });
 };
 
+/** The tools that wait unless told not to. */
+const startsAndWaits: ReadonlySet<string> = new Set([executeFlow.name, executeApp.name]);
+
 const waits = (call: ToolToCall | undefined): boolean => {
   const args = call?.args;
   const wait = typeof args === 'object' && args !== null && 'wait' in args ? args.wait : undefined;
-  return call?.tool.name === executeFlow.name ? wait !== false : wait === true;
+  return startsAndWaits.has(call?.tool.name ?? '') ? wait !== false : wait === true;
 };

@@ -3,6 +3,8 @@ import type { comparison } from './evidence.ts';
 /** What is known of a failure. */
 export interface Known {
   readonly state: string;
+  /** The name of the flow, if it is not the one that was asked about but a subflow of it. */
+  readonly subflow?: string;
   readonly cause: string | undefined;
   readonly success: ReturnType<typeof comparison> | null | undefined;
   readonly failures: number | undefined;
@@ -36,13 +38,17 @@ const signs: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** What to try, the likeliest first. */
-export const adviceOn = ({ state, cause, success, failures, attempts }: Known): string[] => {
+export const adviceOn = ({ state, subflow, cause, success, failures, attempts }: Known): string[] => {
   if (state === 'KILLED') return ['It was killed: replay_execution starts it anew.'];
   const sign = signs.find(([pattern]) => cause !== undefined && pattern.test(cause))?.[1];
   return [
     ...(sign ? [sign] : []),
     ...(success && !success.same_revision
-      ? [`The flow changed since it last succeeded: see the diff; restart_execution with revision ${success.revision} uses the old one.`]
+      ? [
+          subflow
+            ? `The subflow ${subflow} changed since it last succeeded: see the diff; rollback_flow to its revision ${success.revision} undoes that.`
+            : `The flow changed since it last succeeded: see the diff; restart_execution with revision ${success.revision} uses the old one.`,
+        ]
       : []),
     ...(success?.same_revision && success.other_inputs.length > 0
       ? [`The same revision succeeded with other inputs: look at ${success.other_inputs.slice(0, 5).join(', ')}.`]
@@ -52,8 +58,14 @@ export const adviceOn = ({ state, cause, success, failures, attempts }: Known): 
           'The same revision succeeded with the same inputs, and this is the first failure since: it may pass, so restart_execution is worth a try.',
         ]
       : []),
-    ...(success === null ? ['The flow has never succeeded: mend it (get_flow, validate_flow, create_or_update_flow).'] : []),
+    ...(success === null
+      ? [
+          `${subflow ? `The subflow ${subflow}` : 'The flow'} has never succeeded: mend it (get_flow, validate_flow, create_or_update_flow).`,
+        ]
+      : []),
     ...(attempts > 1 ? [`The task was tried ${attempts} times already: another restart alone will hardly help.`] : []),
-    'Once mended, restart_execution goes on from the failed task (with the newest revision only if given); replay_execution runs it all again.',
+    subflow
+      ? 'Once mended, replay_execution runs it anew; restart_execution would go on with the same execution of the subflow, at its old revision.'
+      : 'Once mended, restart_execution goes on from the failed task (with the newest revision only if given); replay_execution runs it all again.',
   ];
 };

@@ -1,6 +1,6 @@
 import type { Permission } from '../access/permission.ts';
 import { KestraError } from '../kestra/failure.ts';
-import { adviceOn } from './advice.ts';
+import { adviceOn, type Known } from './advice.ts';
 import type { Block } from './answer.ts';
 import {
   causeOf,
@@ -31,6 +31,8 @@ interface Cause {
 
 export interface Diagnosis {
   readonly cause?: Cause;
+  /** What the advice rests on: of the execution that the cause is in. */
+  readonly known: Known;
   readonly facts: Readonly<Record<string, unknown>>;
   readonly blocks: readonly Block[];
 }
@@ -71,11 +73,23 @@ export const diagnose = async (context: Evidence, execution: Execution, depth = 
     Promise.all((iterations?.results ?? []).map((child) => followed(context, child, depth))),
   ]);
   const own = causeOf(logs ?? [], first);
-  const cause: Cause | undefined = own ? { quoted: own } : [...inLoops, ...below].map(({ diagnosis }) => diagnosis.cause).find(Boolean);
+  // Of a subflow or a round of a loop the task around it says only that it failed.
+  const explains = ({ about, diagnosis }: Followed): boolean =>
+    diagnosis.cause !== undefined && (own === undefined || own.includes(about.execution_id));
+  const [inLoop, inSubflow] = [inLoops.find(explains)?.diagnosis, below.find(explains)?.diagnosis];
+  const cause: Cause | undefined = (inLoop ?? inSubflow)?.cause ?? (own === undefined ? undefined : { quoted: own });
   const compared = success && comparison(execution, success);
-  const attempts = first?.attempts?.length ?? 0;
+  const known: Known = (!inLoop && inSubflow?.known) || {
+    state: execution.state.current,
+    ...(depth > 0 && { subflow: `${execution.namespace}.${execution.flowId}` }),
+    cause: cause?.quoted,
+    success: compared,
+    failures: since?.failures,
+    attempts: first?.attempts?.length ?? 0,
+  };
   const lines = lastLines(logs ?? []);
   return {
+    known,
     cause: cause && { in: execution.id, ...cause },
     facts: {
       ...(cause && { cause }),
@@ -92,15 +106,7 @@ export const diagnose = async (context: Evidence, execution: Execution, depth = 
       ...(since && { failing_since: since }),
       ...(below.length > 0 && { failed_subflows: below.map(({ about }) => about) }),
       ...(iterations && { failed_iterations: iterations.total, iterations: inLoops.map(({ about }) => about) }),
-      ...(depth === 0 && {
-        try_next: adviceOn({
-          state: execution.state.current,
-          cause: cause?.quoted,
-          success: compared,
-          failures: since?.failures,
-          attempts,
-        }),
-      }),
+      ...(depth === 0 && { try_next: adviceOn(known) }),
       ...(hidden.length > 0 && { not_shown: hidden }),
     },
     blocks: [
@@ -127,7 +133,12 @@ const partOf =
     });
   };
 
-const followed = async (context: Evidence, { id, namespace, flowId, state, loopRun }: Listed, depth: number) => {
+interface Followed {
+  readonly about: Readonly<Record<string, unknown>> & { readonly execution_id: string };
+  readonly diagnosis: Diagnosis;
+}
+
+const followed = async (context: Evidence, { id, namespace, flowId, state, loopRun }: Listed, depth: number): Promise<Followed> => {
   const about = {
     execution_id: id,
     ...(loopRun ? { iteration: loopRun.index, ...quoted({ value: loopRun.value }) } : { namespace, flow_id: flowId }),

@@ -1,10 +1,10 @@
-import { createTwoFilesPatch } from 'diff';
 import { everSince, ofFlow } from '../kestra/filters.ts';
 import type { Reply } from '../kestra/operation.ts';
 import { ifFound } from './absence.ts';
 import type { Execution } from './follow.ts';
 import { linesOf } from './log-lines.ts';
 import { redact } from './redact.ts';
+import { sourceDiff } from './source-diff.ts';
 import type { Context } from './tool.ts';
 
 /** What a diagnosis asks Kestra. */
@@ -102,10 +102,11 @@ export const sourceChange = async (
   if (success.flowRevision === execution.flowRevision) return undefined;
   const before = await flowAt(context, execution, success.flowRevision);
   if (!before?.source || !flow.source) return undefined;
-  const names = [`revision ${success.flowRevision} (succeeded)`, `revision ${execution.flowRevision} (failed)`] as const;
-  return createTwoFilesPatch(...names, before.source, flow.source, '', '', { context: 1 })
-    .replace(/^=+\n/, '')
-    .slice(0, mostDiffCharacters);
+  return sourceDiff(
+    { name: `revision ${success.flowRevision} (succeeded)`, source: before.source },
+    { name: `revision ${execution.flowRevision} (failed)`, source: flow.source },
+    1,
+  ).text.slice(0, mostDiffCharacters);
 };
 
 const mostChildren = 3;

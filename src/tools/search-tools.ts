@@ -67,11 +67,10 @@ const described = (tool: Tool) => ({
 /** Best first: the more of the words a tool has, and the nearer to its name, the better. */
 const ranked = (tools: readonly Tool[], query: string): readonly Tool[] => {
   const wanted = wordsOf(query);
-  return tools
-    .map((tool) => ({ tool, score: scoreOf(tool, wanted) }))
-    .filter(({ score }) => score > 0)
-    .sort((a, b) => b.score - a.score)
-    .map(({ tool }) => tool);
+  const scored = tools.map((tool) => ({ tool, score: scoreOf(tool, wanted) })).sort((a, b) => b.score - a.score);
+  // What shares a common word or two with a long question is no answer to it.
+  const least = (scored[0]?.score ?? 0) / 5;
+  return scored.filter(({ score }) => score > 0 && score >= least).map(({ tool }) => tool);
 };
 
 const weights = { name: 6, keywords: 4, subject: 3, description: 2, input: 1 } as const;

@@ -1,10 +1,8 @@
 import { z } from 'zod';
-import { PublicError } from '../errors.ts';
 import { answer } from './answer.ts';
-import { problemsOf } from './problems.ts';
-import { quoted } from './quoted.ts';
 import { parseSource } from './source.ts';
 import { recipe } from './tool.ts';
+import { remarks, verdictOn } from './verdict.ts';
 
 export const validateFlow = recipe({
   name: 'validate_flow',
@@ -16,24 +14,14 @@ export const validateFlow = recipe({
   target: ({ source }) => ({ namespace: source.namespace }),
   uses: ['validateFlows'],
   run: async ({ source }, { invoke }) => {
-    const [verdict] = await invoke('validateFlows', { body: source.text });
-    if (!verdict) throw new PublicError('kestra_unreadable', 'Kestra gave no verdict on the flow.');
-    const { constraints, warnings = [], infos = [], deprecationPaths = [], outdated } = verdict;
-    const problems = problemsOf(source, constraints);
+    const verdict = await verdictOn(invoke, source);
+    const valid = !verdict.constraints;
     return answer({
-      valid: !constraints,
+      valid,
       namespace: source.namespace,
       flow_id: source.id,
-      ...quoted({ problems, warnings, infos, deprecated: deprecationPaths }),
-      ...(outdated && { outdated: 'the flow in Kestra is newer than the revision that this source names' }),
-      ...(constraints && { next: nextStep(constraints) }),
-      ...(!constraints && { next: 'create_or_update_flow saves it' }),
+      ...remarks(source, verdict),
+      ...(valid && { next: 'create_or_update_flow saves it' }),
     });
   },
 });
-
-const nextStep = (constraints: string): string => {
-  if (/Invalid type/.test(constraints)) return 'search_plugins shows the types that are installed here';
-  if (/Unrecognized field|must not be null|must not be empty/.test(constraints)) return 'get_plugin_schema shows the properties of a type';
-  return 'Mend what is named and validate again.';
-};

@@ -25,6 +25,8 @@ onEveryKestra("a flow's history", (at) => {
     expect(text).toContain('```diff\n--- revision 1\n+++ revision 2\n');
     expect(text).toMatch(/-\s+message: one\n\+\s+message: two/);
     expect(await facts(at, 'diff_flow_revisions', { ...flow, from_revision: 3 })).toMatchObject({ to_revision: 3, same: true });
+    expect(await facts(at, 'diff_flow_revisions', flow)).toMatchObject({ from_revision: 2, to_revision: 3 });
+    await refused(at, 'diff_flow_revisions', { ...flow, to_revision: 1 }, /Revision 1 is the first/);
     await refused(at, 'diff_flow_revisions', { ...flow, from_revision: 9 }, /has no revision 9: list_flow_revisions/);
   });
 
@@ -152,6 +154,7 @@ onEveryKestra('how flows are doing', (at) => {
       success_percent: 66.7,
       by_day: expect.arrayContaining([expect.objectContaining({ SUCCESS: 2, FAILED: 1 })]),
     });
+    expect(at.server.stderr).not.toContain('MaxListeners');
     expect(await facts(at, 'execution_statistics', { namespace: 'health', start_before: '2020-01-01T00:00:00Z' })).toMatchObject({
       total: 0,
       note: 'Nothing was started there in that time.',

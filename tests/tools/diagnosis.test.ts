@@ -248,15 +248,26 @@ onEveryKestra('diagnose_execution', (at) => {
     expect(text.length).toBeLessThan(3000);
   });
 
-  test('the cause is the innermost one, wherever it is', async () => {
+  test('the cause is the innermost one, and the advice is about where it is', async () => {
     await saveFlows(
       at.kestra,
-      fail('diag', 'inside', 'the real reason'),
+      hello('diag', 'inside'),
       flow('diag', 'outside', 'flow.Subflow', 'namespace: diag\nflowId: inside\nwait: true\ntransmitFailed: true'),
     );
+    await ran('outside');
+    await saveFlows(at.kestra, fail('diag', 'inside', 'the real reason'));
     const { structured } = await diagnose(await ran('outside'));
-    expect(JSON.stringify(structured.failed_subflows)).toContain('the real reason');
-    expect(structured.cause).toBeDefined();
+    const inside = executionsOf(at.kestra, 'diag', 'inside').at(-1);
+    expect(structured.cause).toEqual({ in: inside?.id, quoted: expect.stringContaining('the real reason') });
+    expect(structured).toMatchObject({
+      last_success: { same_revision: true },
+      failed_subflows: [{ last_success: { same_revision: false } }],
+    });
+    expect((structured.try_next as string[])[0]).toBe(
+      'The subflow diag.inside changed since it last succeeded: see the diff; rollback_flow to its revision 1 undoes that.',
+    );
+    expect((structured.try_next as string[]).at(-1)).toContain('replay_execution runs it anew');
+    expect(structured[`source_change_since_success_of_${inside?.id}`]).toContain('+');
   });
 
   test('one that succeeded, runs, waits or was killed is told as such', async () => {

@@ -29,6 +29,18 @@ onEveryKestra('validate_flow', (at) => {
     });
   });
 
+  test('what only the other line of Kestra has, with what to write here', async () => {
+    const gone = at.kestra.version.startsWith('1.') ? 'Loop' : 'ForEach';
+    const { structured } = await validate(
+      `id: bad\nnamespace: val\ntasks:\n  - id: a\n    type: io.kestra.plugin.core.flow.${gone}\n    values: [1]\n    tasks: []\n`,
+    );
+    expect(structured).toMatchObject({
+      valid: false,
+      quoted: { problems: [{ problem: expect.stringContaining(gone), lines: [5] }] },
+      next: expect.stringContaining(gone === 'Loop' ? 'flow.ForEach instead' : 'flow.Loop instead'),
+    });
+  });
+
   test('a property that the type does not have', async () => {
     const { structured } = await validate(
       'id: bad\nnamespace: val\ntasks:\n  - id: a\n    type: io.kestra.plugin.core.log.Log\n    message: hi\n    foo: 1\n',

@@ -4,11 +4,12 @@ import { PublicError } from '../../errors.ts';
 import type { Reply } from '../../kestra/operation.ts';
 import { flowNote, ifFound } from '../absence.ts';
 import { answer } from '../answer.ts';
-import { flowId, namespace, page, paged, size } from '../fields.ts';
+import { flowId, namespace, page, paged, refuse, size } from '../fields.ts';
 import { flowLink } from '../link.ts';
 import { quoted } from '../quoted.ts';
 import { sourceDiff } from '../source-diff.ts';
 import { type Context, recipe } from '../tool.ts';
+import { insistOnValid, verdictOn } from '../verdict.ts';
 
 const revision = z.int().min(1);
 
@@ -77,17 +78,17 @@ export const diffFlowRevisions = recipe({
   input: z.strictObject({
     namespace,
     flow_id: flowId,
-    from_revision: revision,
+    from_revision: revision.optional().describe('default: the one before'),
     to_revision: revision.optional().describe('default: the current one'),
   }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['getFlow', 'searchFlows'],
   run: async ({ namespace, flow_id, from_revision, to_revision }, context) => {
-    const [before, after] = await Promise.all([
-      at(context, namespace, flow_id, from_revision),
-      at(context, namespace, flow_id, to_revision),
-    ]);
-    const facts = { namespace, flow_id, from_revision, to_revision: after.revision };
+    const after = await at(context, namespace, flow_id, to_revision);
+    const earlier = from_revision ?? (after.revision ?? 1) - 1;
+    if (earlier === 0) refuse('Revision 1 is the first: there is none before it.');
+    const before = await at(context, namespace, flow_id, earlier);
+    const facts = { namespace, flow_id, from_revision: before.revision, to_revision: after.revision };
     if (before.source === after.source) return answer({ ...facts, same: true });
     return answer(
       { ...facts, same: false, ...changed(before.source, after.source) },
@@ -126,17 +127,11 @@ export const rollbackFlow = recipe({
     const old = await at(context, namespace, flow_id, to_revision);
     const facts = { namespace, flow_id, restored_revision: to_revision, revision_before: present.revision };
     if (old.source === present.source) return answer({ ...facts, done: 'nothing: the current source is the same' });
-    const source = old.source ?? '';
-    const [verdict] = await context.invoke('validateFlows', { body: source });
-    if (!verdict || verdict.constraints) {
-      throw new PublicError(
-        'kestra_refused',
-        `Kestra of today does not accept revision ${to_revision}; nothing was saved. Mend what it names and save that with create_or_update_flow.`,
-        undefined,
-        verdict?.constraints,
-      );
-    }
-    const saved = await context.invoke('updateFlow', { path: { namespace, id: flow_id }, body: source });
+    const source = { namespace, id: flow_id, text: old.source ?? '' };
+    const verdict = await verdictOn(context.invoke, source);
+    const refused = `Kestra of today does not accept revision ${to_revision}; nothing was saved: save a mended one with create_or_update_flow.`;
+    insistOnValid(source, verdict, refused);
+    const saved = await context.invoke('updateFlow', { path: { namespace, id: flow_id }, body: source.text });
     return answer({
       ...facts,
       done: 'rolled back',
