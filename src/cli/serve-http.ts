@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Session } from '../access/session.ts';
 import type { Caller } from '../auth/bearer.ts';
 import type { Clock } from '../auth/clock.ts';
@@ -54,7 +55,9 @@ export const startHttp = async (config: Config, log: Log, moved?: Clock): Promis
   const { catalog, direct } = chooseTools(config.tools);
   const handle = createToolHandler(kestra, catalog, config.limits, log);
   const sessionOf = sessions(config, entrance, shared ? claims(shared) : undefined);
-  const stateKeys = keyring?.derive('request state');
+  // Where nobody signs in there is no key ring, and one process.
+  const keysFor = (purpose: string) => keyring?.derive(purpose) ?? [randomBytes(32)];
+  const stateKeys = keysFor('request state');
   const stopping = new AbortController();
   const resolve = ({ name, arguments: args }: ToolCall) => resolveCall(catalog, name, args);
 
@@ -76,6 +79,8 @@ export const startHttp = async (config: Config, log: Log, moved?: Clock): Promis
       }),
       waits: (call) => waits(resolve(call)),
       clock,
+      // A client of 2025-11-25 answers a question with a request of its own, which may reach another replica: with several they ask nothing.
+      sessionKeys: shared ? [] : keysFor('session'),
     },
     store: async () => store?.check(),
     others: { kestra: async () => void (await kestra.instance(config.credential)), ...entrance.probes },
