@@ -6,17 +6,24 @@ import type { Config } from '../config.ts';
 import { PublicError } from '../errors.ts';
 import { connectKestra } from '../kestra/client.ts';
 import type { Log } from '../log.ts';
+import { createAdmission } from '../server/admission.ts';
 import { createHttpApp } from '../server/http.ts';
 import { createMcpServer } from '../server/mcp.ts';
+import { localRate } from '../server/rate.ts';
 import { scopeChallenge, scopeFor } from '../server/scope-challenge.ts';
 import { type Running, serve, stopOnSignals } from '../server/serve.ts';
 import { createToolHandler } from '../server/tool-handler.ts';
+import { waits } from '../server/waits.ts';
 import { openStore } from '../store/open.ts';
 import { parseKeyring } from '../store/seal.ts';
 import type { Store } from '../store/store.ts';
+import { watched } from '../store/watched.ts';
+import type { CallRecord } from '../telemetry/records.ts';
+import type { RequestContext } from '../telemetry/request.ts';
 import { tools } from '../tools/catalog.ts';
 import { isFor } from '../tools/tool.ts';
 import { type Entrance, openDoor, openEntrance } from './entrance.ts';
+import { openAudit, openTracer, startMetrics } from './telemetry.ts';
 
 /** Answers that may be asked for again are erased by the sweep, so it comes often. */
 const sweepEveryMs = 10_000;
@@ -38,11 +45,21 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
       'One Kestra credential is to serve everybody: set KESTRA_API_TOKEN, or KESTRA_USERNAME and KESTRA_PASSWORD.',
     );
   }
+  const audit = openAudit(config, log);
+  const tracer = await openTracer(config, log);
+  const counting = await startMetrics(config, { turns: () => admission.now, breaker: () => kestra.breaker });
+  const { observer } = counting;
+  const kestra = connectKestra(config.kestra, log, observer);
   const keyring = config.auth === 'none' ? undefined : parseKeyring(config.store.keys);
-  const store = keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock }));
-  const kestra = connectKestra(config.kestra, log);
+  const opened = keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock }));
+  const store = opened && (config.telemetry.metrics ? watched(opened, observer.store) : opened);
   const entrance = store && keyring ? openEntrance(config, { store, keyring, kestra, log, clock }) : openDoor(config);
-  const handle = createToolHandler(kestra, tools, config.limits, log);
+  const admission = createAdmission(config.limits, localRate(config.limits.perMinute));
+  const record = (call: CallRecord): void => {
+    audit.call(call);
+    observer.call(call);
+  };
+  const handle = createToolHandler({ kestra, catalog: tools, answer: config.limits.answer, record, tracer, log });
   const sessionOf = sessions(config, entrance);
   const stateKeys = keyring?.derive('request state');
   const stopping = new AbortController();
@@ -55,7 +72,8 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
     account: config.auth === 'oauth',
     mcp: {
       authenticate: entrance.bearer.authenticate,
-      createServer: ({ caller, stopping }) => createMcpServer({ kestra, catalog: tools, handle, stateKeys }, sessionOf(caller), stopping),
+      createServer: ({ caller, stopping, request }) =>
+        createMcpServer({ kestra, catalog: tools, handle: (call) => handle({ ...call, request }), stateKeys }, sessionOf(caller), stopping),
       scopeChallenge: scopeChallenge<Caller>({
         needed: ({ name }) => scopeFor(toolOf(name)?.permissions ?? []),
         permitted: ({ principal }, { name }) => {
@@ -65,9 +83,14 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
         challenge: entrance.bearer.challenge,
       }),
       waits: ({ name, arguments: args }) => waits(name, args),
+      admission,
+      onRefused: ({ principal }, calls, code, request) => {
+        for (const { name } of calls) record(refused(principal.key, toolOf(name)?.name ?? 'unknown', code, request));
+      },
+      limits: config.limits,
     },
     store: async () => store?.check(),
-    others: { kestra: async () => void (await kestra.instance(config.credential)), ...entrance.probes },
+    others: { kestra: kestra.check, audit: async () => audit.check(), ...entrance.probes },
     stopping: stopping.signal,
   });
 
@@ -83,6 +106,9 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
       await mcp.close();
       await kestra.close();
       await store?.close();
+      counting.close();
+      await tracer.close();
+      audit.close();
     },
   });
   log.info({ url: config.http.publicUrl, mcp: resourceOf(config) }, 'serving');
@@ -112,7 +138,17 @@ const sessions = (config: Config, { credentials }: Entrance): ((caller: Caller) 
   });
 };
 
-const waits = (name: string, args: unknown): boolean => {
-  const wait = typeof args === 'object' && args !== null && 'wait' in args ? args.wait : undefined;
-  return name === 'execute_flow' ? wait !== false : wait === true;
-};
+/** The record of a call that never came to a tool. */
+const refused = (user: string, tool: string, code: string, { id, clientId, trace }: RequestContext): CallRecord => ({
+  request: id,
+  trace: trace?.traceId,
+  user,
+  clientId,
+  client: 'unknown',
+  tool,
+  target: {},
+  decision: 'denied',
+  code,
+  upstream: [],
+  ms: 0,
+});

@@ -3,11 +3,16 @@ import type { Session } from '../access/session.ts';
 import type { Config } from '../config.ts';
 import { connectKestra } from '../kestra/client.ts';
 import type { Log } from '../log.ts';
+import { createAdmission } from '../server/admission.ts';
+import { takeTurns } from '../server/layers/limit.ts';
 import { createMcpServer } from '../server/mcp.ts';
+import { localRate } from '../server/rate.ts';
 import { type Ending, runStdio } from '../server/stdio.ts';
 import { createToolHandler } from '../server/tool-handler.ts';
+import { waits } from '../server/waits.ts';
 import { tools } from '../tools/catalog.ts';
 import { type Command, exitCode } from './command.ts';
+import { openAudit, openTracer } from './telemetry.ts';
 
 export const serve: Command = {
   name: 'serve',
@@ -27,7 +32,18 @@ export const serve: Command = {
 const serveStdio = async (config: Config, log: Log): Promise<Ending> => {
   const kestra = connectKestra(config.kestra, log);
   const session = environmentSession(config);
-  const handle = createToolHandler(kestra, tools, config.limits, log);
+  const audit = openAudit(config, log);
+  const tracer = await openTracer(config, log);
+  const admission = createAdmission(config.limits, localRate(config.limits.perMinute));
+  const handle = createToolHandler({
+    kestra,
+    catalog: tools,
+    answer: config.limits.answer,
+    turns: takeTurns(admission, (name, args) => (waits(name, args) ? 'waits' : 'calls')),
+    record: audit.call,
+    tracer,
+    log,
+  });
   // Which Kestra it is decides what is listed: asked while the client still introduces itself.
   let ending: Ending | undefined;
   kestra.instance(config.credential).catch((error: unknown) => {
@@ -35,6 +51,8 @@ const serveStdio = async (config: Config, log: Log): Promise<Ending> => {
   });
   ending = await runStdio(() => createMcpServer({ kestra, catalog: tools, handle }, session), log);
   await kestra.close();
+  await tracer.close();
+  audit.close();
   return ending;
 };
 

@@ -2,7 +2,11 @@ import { type NodeServerResponseLike, toNodeHandler } from '@modelcontextprotoco
 import { type AuthInfo, createMcpHandler, type McpRequestContext, type Server } from '@modelcontextprotocol/server';
 import express, { type Request, type RequestHandler, type Response, Router } from 'express';
 import type { Log } from '../log.ts';
+import type { RequestContext } from '../telemetry/request.ts';
+import { readTraceContext } from '../telemetry/trace-context.ts';
+import type { Admission } from './admission.ts';
 import { refuseRpc, rpcCodes } from './refusal.ts';
+import { takeTurn } from './turn.ts';
 
 /** Who is calling, as far as this endpoint must know. */
 export interface Caller {
@@ -30,7 +34,17 @@ export interface McpParts<C extends Caller> {
     readonly caller: C;
     readonly era: McpRequestContext['era'];
     readonly stopping: AbortSignal;
+    readonly request: RequestContext;
   }) => Server;
+  /** Requests take turns; absent: all at once. */
+  readonly admission?: Admission;
+  /** Told of calls that were refused before a server saw them. */
+  readonly onRefused?: (
+    caller: C,
+    calls: readonly ToolCall[],
+    code: 'busy' | 'cancelled' | 'insufficient_scope',
+    request: RequestContext,
+  ) => void;
   /** The WWW-Authenticate of a 403 if the token is too narrow for calls that the caller's roles allow (RFC 6750 §3.1). */
   readonly scopeChallenge: (caller: C, calls: readonly ToolCall[]) => string | undefined;
   /** Does this call wait for something in Kestra? It may take long then, and its connection is kept alive. */
@@ -59,7 +73,7 @@ export interface McpLimits {
 const defaultLimits: McpLimits = {
   bodyBytes: 4 * 1024 * 1024,
   batch: 50,
-  callMs: 90_000,
+  callMs: 60_000,
   waitMs: 60 * 60_000,
   keepAliveMs: 15_000,
   subscriptions: 256,
@@ -78,14 +92,14 @@ export interface McpEndpoint {
  */
 export const mcpEndpoint = <C extends Caller>(parts: McpParts<C>): McpEndpoint => {
   const limits = { ...defaultLimits, ...parts.limits };
-  const callers = new WeakMap<object, C>();
+  const served = new WeakMap<object, { readonly caller: C; readonly request: RequestContext }>();
   const reported = (error: Error) => parts.log.debug({ err: error }, 'MCP request refused or failed');
   const handler = (responseMode: 'auto' | 'sse') => {
     const made = createMcpHandler(
       ({ era, authInfo }) => {
-        const caller = authInfo && callers.get(authInfo);
-        if (!caller) throw new Error('an MCP request without a caller');
-        return parts.createServer({ caller, era, stopping: parts.stopping });
+        const from = authInfo && served.get(authInfo);
+        if (!from) throw new Error('an MCP request without a caller');
+        return parts.createServer({ ...from, era, stopping: parts.stopping });
       },
       {
         responseMode,
@@ -139,8 +153,15 @@ export const mcpEndpoint = <C extends Caller>(parts: McpParts<C>): McpEndpoint =
       });
     }
     const toolCalls = messages.flatMap(toolCall);
+    const { traceparent, tracestate } = request.headers;
+    const from: RequestContext = {
+      id: String(response.locals.requestId),
+      clientId: caller.clientId,
+      trace: readTraceContext(traceparent, tracestate),
+    };
     const challenge = parts.scopeChallenge(caller, toolCalls);
     if (challenge !== undefined) {
+      parts.onRefused?.(caller, toolCalls, 'insufficient_scope', from);
       return refuseRpc(request, response, {
         status: 403,
         message: 'The access token was not granted the scope that this call needs.',
@@ -148,10 +169,10 @@ export const mcpEndpoint = <C extends Caller>(parts: McpParts<C>): McpEndpoint =
       });
     }
     const auth: AuthInfo = { token: '', clientId: caller.clientId, scopes: [...caller.scopes] };
-    callers.set(auth, caller);
+    served.set(auth, { caller, request: from });
     // Proxies must not hold back what is streamed.
     response.set('X-Accel-Buffering', 'no');
-    const served = Object.assign(request, { auth });
+    const authenticated = Object.assign(request, { auth });
     if (messages.some((message) => methodOf(message) === 'subscriptions/listen')) {
       const { key } = caller.principal;
       const open = listeners.get(key) ?? 0;
@@ -165,11 +186,17 @@ export const mcpEndpoint = <C extends Caller>(parts: McpParts<C>): McpEndpoint =
         else listeners.delete(key);
       });
       endIn(request, response, Math.min(limits.waitMs, (caller.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now()));
-      return listening.node(served, atOnce(response), request.body);
+      return listening.node(authenticated, atOnce(response), request.body);
     }
     const waits = toolCalls.some(parts.waits);
     endIn(request, response, waits ? limits.waitMs : limits.callMs);
-    return waits ? waiting.node(served, atOnce(response), request.body) : calls.node(served, response, request.body);
+    const requests = messages.filter(isRequest).length;
+    if (parts.admission && requests > 0) {
+      const turn = { request, response, user: caller.principal.key, kind: waits ? 'waits' : 'calls', calls: requests } as const;
+      const refused = await takeTurn(parts.admission, turn);
+      if (refused) return parts.onRefused?.(caller, toolCalls, refused, from);
+    }
+    return waits ? waiting.node(authenticated, atOnce(response), request.body) : calls.node(authenticated, response, request.body);
   };
 
   const router = Router({ caseSensitive: true, strict: true });
@@ -196,6 +223,10 @@ const isChallenge = (error: unknown): error is Error & { status: number; challen
 
 const methodOf = (message: unknown): unknown =>
   typeof message === 'object' && message !== null && 'method' in message ? message.method : undefined;
+
+/** Whoever sends one waits for an answer; a notification, and an answer to ours, is nothing to wait for. */
+const isRequest = (message: unknown): boolean =>
+  methodOf(message) !== undefined && typeof message === 'object' && message !== null && 'id' in message;
 
 const toolCall = (message: unknown): ToolCall[] => {
   if (methodOf(message) !== 'tools/call') return [];

@@ -7,8 +7,8 @@ import { type Instance, soon } from '../kestra/instance.ts';
 import { asStructure, asText } from '../tools/answer.ts';
 import { type Effect, isEnterprise, isFor, type Tool } from '../tools/tool.ts';
 import { version } from '../version.ts';
+import { absentTool } from './absent-tool.ts';
 import { instructions } from './instructions.ts';
-import { unknownTool } from './layers/authorize.ts';
 import { pageOpener } from './open-page.ts';
 import type { Handler } from './pipeline.ts';
 
@@ -49,16 +49,16 @@ export const createMcpServer = (
   });
 
   server.setRequestHandler('tools/call', async ({ params }, context) => {
-    const tool = catalog.find(({ name }) => name === params.name);
+    const tool = catalog.find(({ name }) => name === params.name) ?? absentTool(params.name);
     const token = context.mcpReq._meta?.progressToken;
     try {
-      if (!tool) throw unknownTool(params.name);
       const { answer, failed } = await handle({
         tool,
         args: params.arguments,
         session,
         client: clientName(context.mcpReq.envelope) ?? clientName({ [CLIENT_INFO_META_KEY]: server.getClientVersion() }) ?? 'unknown',
         signal: context.mcpReq.signal,
+        meta: context.mcpReq._meta,
         trace: { upstream: [] },
         stopping,
         ...(token !== undefined && {

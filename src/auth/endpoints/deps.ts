@@ -36,4 +36,4 @@ export interface EndpointDeps {
 }
 
 /** For the audit row. */
-export const originOf = (request: Request): Origin => ({ address: request.ip });
+export const originOf = (request: Request): Origin => ({ address: request.ip, requestId: request.res?.locals.requestId });
