@@ -54,11 +54,12 @@ export const connectKestra = (config: KestraConfig, log: Log, observer: Observer
     look,
     onChange: (state) => log.warn({ breaker: state }, state === 'open' ? 'Kestra counts as down' : 'Kestra answers again'),
   });
-  const transport = async (): Promise<Transport> => {
+  const guarded = (judge: typeof verdictOf) => async (): Promise<Transport> => {
     const { send, close } = await open();
-    return { send: (outgoing) => breaker.run(() => send(outgoing), verdictOf), close };
+    return { send: (outgoing) => breaker.run(() => send(outgoing), judge), close };
   };
-  const reader = createInstanceReader(config, transport, log);
+  const transport = guarded(verdictOf);
+  const reader = createInstanceReader(config, guarded(badNewsOnly), log);
 
   const client = createClient<paths>({
     baseUrl: config.url,
@@ -76,7 +77,7 @@ export const connectKestra = (config: KestraConfig, log: Log, observer: Observer
   ) => {
     const end = new AbortController();
     const timer = setTimeout(() => end.abort(new DOMException('no answer in time', 'TimeoutError')), config.timeoutMs);
-    const giveUp = () => end.abort(signal?.reason);
+    const giveUp = () => end.abort(new DOMException('given up', 'AbortError'));
     if (signal?.aborted) giveUp();
     else signal?.addEventListener('abort', giveUp);
     let reply: unknown;
@@ -157,6 +158,9 @@ export const connectKestra = (config: KestraConfig, log: Log, observer: Observer
     },
   };
 };
+
+/** A Kestra that says its version may still answer nothing else, and it is asked for that after every failure. */
+const badNewsOnly: typeof verdictOf = (outcome) => (verdictOf(outcome) === 'down' ? 'down' : 'unknown');
 
 /** Who refuses to say what it is to those it does not know is there. */
 const unlessRefused = (thrown: unknown): void => {

@@ -126,6 +126,7 @@ export const createAdmission = (rules: AdmissionRules, rate: Rate): Admission =>
     enter: async (user, kind, calls, signal) => {
       const { each } = rules[kind];
       if (calls > each) throw new Busy(`A request may hold ${each} calls, the most of yours at a time. Send fewer together.`, 1);
+      if (signal?.aborted) throw new Busy('Nobody waits for this any more.', 1);
       const wish = { kind, calls };
       const goesIn = () => hasOwnRoom(user, wish) && hasRoom(wish) && !lines.get(user)?.some(ofKind) && !othersFirst();
       const ofKind = (waiter: Waiter) => waiter.kind === kind;
