@@ -114,7 +114,7 @@ export const createAdmission = (rules: AdmissionRules, rate: Rate): Admission =>
         leaveLine(user, waiter);
         // It may have been the one that made all wait.
         serveLines();
-        reject(new Busy('Too much is going on here just now. Try again in a moment.', 2));
+        reject(new Busy('Too much is going on here just now. Try again in a moment.', soon()));
       };
       const timer = setTimeout(giveUp, rules.queueMs);
       signal?.addEventListener('abort', giveUp, { once: true });
@@ -136,7 +136,7 @@ export const createAdmission = (rules: AdmissionRules, rate: Rate): Admission =>
         const why = hasOwnRoom(user, wish)
           ? 'Too much is going on here just now.'
           : `You have ${each} calls under way, the most at a time.`;
-        throw new Busy(`${why} Wait for one to end.`, 1);
+        throw new Busy(`${why} Wait for one to end.`, soon());
       };
       if (!goesIn()) refuseFullLine();
       // What was refused a place is not counted. Most counting is done at once, so that no other call comes in between.
@@ -151,6 +151,9 @@ export const createAdmission = (rules: AdmissionRules, rate: Rate): Admission =>
     },
   };
 };
+
+/** Seconds: not the same for all, or they all come back together. */
+const soon = (): number => 1 + Math.floor(3 * Math.random());
 
 /** Counts by user, without those at nothing. */
 class Counts {

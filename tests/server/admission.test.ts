@@ -52,7 +52,11 @@ describe('P13 who may be served now', () => {
   test('a line that is full refuses at once, with when to come back; another user is not refused', async () => {
     const { come, send, inside } = desk();
     for (let i = 0; i < 5; i++) send(`a${i}`);
-    await expect(come('a9')).rejects.toMatchObject({ code: 'busy', retryAfter: 1, message: expect.stringContaining('2 calls under way') });
+    await expect(come('a9')).rejects.toMatchObject({
+      code: 'busy',
+      retryAfter: expect.closeTo(2, -0.2),
+      message: expect.stringContaining('2 calls under way'),
+    });
     await come('b1');
     expect(inside).toContain('b1');
   });
