@@ -84,6 +84,35 @@ export const corrections: readonly Correction[] = [
     },
   },
   {
+    name: 'a file of an execution is downloaded as it is',
+    lines: ['2.0'],
+    why: 'as ndjson it comes only if asked for with format=ndjson',
+    apply: ({ operations }) => dropReplyType(operations.downloadFileFromExecution, 'application/x-ndjson'),
+  },
+  {
+    name: 'a deletion answers nothing',
+    lines: ['1.3', '2.0'],
+    why: 'some are declared with a body of any kind; servers send 204 without one',
+    apply: (document) => {
+      const replies = operationsOf(document)
+        .filter(({ method }) => method === 'delete')
+        .flatMap(({ responses }) => Object.values(responses))
+        .filter(({ content }) => Object.values(content ?? {}).some(({ schema }) => schema === undefined || isAnything(schema)));
+      for (const reply of replies) delete reply.content;
+      return replies.length;
+    },
+  },
+  {
+    name: 'a key is set with its time to live and description in headers',
+    lines: ['1.3', '2.0'],
+    why: 'no document names them; both lines read them',
+    apply: ({ operations: { setKeyValue } }) => {
+      if (!setKeyValue || setKeyValue.parameters.some((parameter) => parameter.in === 'header')) return 0;
+      setKeyValue.parameters.push({ in: 'header', name: 'description', schema: text }, { in: 'header', name: 'ttl', schema: text });
+      return 1;
+    },
+  },
+  {
     name: 'event streams and files are streams',
     lines: ['1.3', '2.0'],
     why: 'they are declared as the content of one event or as a text',
@@ -142,6 +171,28 @@ export const corrections: readonly Correction[] = [
       const open = ['AbstractRetry', 'AbstractTrigger', 'Condition', 'Input_Object_', 'Task'].flatMap((name) => schemas[name] ?? []);
       for (const schema of open) schema.additionalProperties = true;
       return open.length;
+    },
+  },
+  {
+    name: 'the validation of inputs is one verdict',
+    lines: ['1.3', '2.0'],
+    why: 'it is declared as a list; servers answer one object',
+    apply: ({ operations }) => {
+      const { responses = {} } = operations.validateNewExecutionInputs ?? {};
+      const replies = Object.values(responses).flatMap(({ content }) => content?.['application/json'] ?? []);
+      const lists = replies.filter(({ schema }) => schema?.type === 'array');
+      for (const reply of lists) reply.schema = reply.schema?.items ?? {};
+      return lists.length;
+    },
+  },
+  {
+    name: 'the nodes of a graph have fields of their own kind',
+    lines: ['1.3', '2.0'],
+    why: 'only what every node has is declared; those of tasks and triggers carry them',
+    apply: ({ schemas }) => {
+      if (!schemas.AbstractGraph) return 0;
+      schemas.AbstractGraph.additionalProperties = true;
+      return 1;
     },
   },
   {
@@ -238,4 +289,10 @@ function dropMediaType(operation: Operation | undefined, type: string): number {
   if (!operation?.requestBody?.content[type]) return 0;
   delete operation.requestBody.content[type];
   return 1;
+}
+
+function dropReplyType(operation: Operation | undefined, type: string): number {
+  const replies = Object.values(operation?.responses ?? {}).filter(({ content }) => content?.[type]);
+  for (const { content } of replies) delete content?.[type];
+  return replies.length;
 }

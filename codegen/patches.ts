@@ -7,8 +7,45 @@ const generalAvailability = 'General Availability moved the route that the snaps
 
 /** Everything in which Kestra's documents differ from each other or from its servers, each with the reason. */
 export const patches: Patches = {
-  moves: [action('killExecution', 'delete', 'kill')],
+  moves: [
+    action('evalExpression', 'post', 'eval'),
+    action('evalTaskRunExpression', 'post', 'eval/{taskRunId}'),
+    action('forceRunExecution', 'post', 'force-run'),
+    action('killExecution', 'delete', 'kill'),
+    action('pauseExecution', 'post', 'pause'),
+    action('replayExecution', 'post', 'replay'),
+    action('replayExecutionWithinputs', 'post', 'replay-with-inputs'),
+    action('restartExecution', 'post', 'restart'),
+    action('resumeExecution', 'post', 'resume'),
+    action('resumeExecutionFromBreakpoint', 'post', 'resume-from-breakpoint'),
+    action('setLabelsOnTerminatedExecution', 'post', 'labels'),
+    action('unqueueExecution', 'post', 'unqueue'),
+    action('updateExecutionStatus', 'post', 'change-status'),
+    action('updateTaskRunState', 'post', 'state'),
+    {
+      operation: 'updateTrigger',
+      lines: ['1.0', '1.3'],
+      method: 'put',
+      path: '/api/v1/{tenant}/triggers',
+      why: 'only 1.x saves a trigger as a whole',
+    },
+  ],
   absences: [
+    {
+      operation: 'updateTrigger',
+      lines: ['2.0'],
+      why: '2.0 has an operation for each thing that can be changed of a trigger',
+    },
+    {
+      operation: 'createBackfill',
+      lines: ['1.0', '1.3'],
+      why: '1.x saves the trigger with the backfill',
+    },
+    {
+      operation: 'disableTriggerById',
+      lines: ['1.0', '1.3'],
+      why: '1.x saves the trigger as disabled',
+    },
     {
       operation: 'getTaskOutputsInformation',
       lines: ['1.0', '1.3'],

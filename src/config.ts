@@ -147,6 +147,8 @@ export interface Config {
   readonly store: StoreConfig;
   /** As KESTRA_MCP_DEFAULT_SCOPES says them. */
   readonly defaultScopes: string;
+  /** Which tools are listed, by name or subject, and whether any may change something. */
+  readonly tools: { readonly direct: readonly string[]; readonly readOnly: boolean };
   /** What an administrator should know about these settings, though they can be used. */
   readonly warnings: readonly string[];
 }
@@ -198,6 +200,7 @@ export const readConfig = (environment: Environment, envFile?: string): Config =
       keys: { ENCRYPTION_KEYS: s.ENCRYPTION_KEYS, ENCRYPTION_KEY: s.ENCRYPTION_KEY },
     },
     defaultScopes: s.KESTRA_MCP_DEFAULT_SCOPES,
+    tools: Object.freeze({ direct: s.KESTRA_MCP_TOOLS, readOnly: s.KESTRA_MCP_READ_ONLY }),
     warnings: warnings(env, s),
   });
 };

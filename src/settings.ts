@@ -56,6 +56,10 @@ const table = z.object({
     .enum(builtInRoles, `use one of ${builtInRoles.join(', ')}`)
     .default('kestra-admin')
     .describe('what the assistant may do over stdio; kestra-viewer for reading only'),
+  KESTRA_MCP_TOOLS: list.describe(
+    'the tools that clients list: names, subjects (flow, execution, …) or all; the others are found with search_tools',
+  ),
+  KESTRA_MCP_READ_ONLY: flag.default(false).describe('whether there are only tools that change nothing'),
   KESTRA_MCP_HOST: z.string().min(1).optional().describe('the address to listen on (default: loopback)'),
   KESTRA_MCP_PORT: z.coerce.number({ error: 'use a port number' }).int().min(1).max(65_535).default(8081).describe('and the port'),
   KESTRA_MCP_PUBLIC_URL: z

@@ -1,4 +1,4 @@
-const subjects = [
+export const subjects = [
   'flow',
   'execution',
   'trigger',
@@ -14,7 +14,7 @@ const subjects = [
 ] as const;
 const actions = ['read', 'write', 'execute', 'delete'] as const;
 
-type Subject = (typeof subjects)[number];
+export type Subject = (typeof subjects)[number];
 type Action = (typeof actions)[number];
 
 /** `kestra.<subject>.<action>`: what a tool needs and a role grants. */
@@ -52,3 +52,6 @@ export const rolePermissions: Readonly<Record<BuiltInRole, readonly Permission[]
 
 export const isPermission = (name: string): name is Permission => (permissions as readonly string[]).includes(name);
 export const isBuiltInRole = (name: string): name is BuiltInRole => (builtInRoles as readonly string[]).includes(name);
+
+/** What a permission is about. */
+export const subjectIn = (permission: Permission): Subject => permission.split('.')[1] as Subject;

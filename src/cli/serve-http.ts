@@ -9,6 +9,7 @@ import type { Log } from '../log.ts';
 import { createAdmission } from '../server/admission.ts';
 import { createHttpApp } from '../server/http.ts';
 import { createMcpServer } from '../server/mcp.ts';
+import type { ToolCall } from '../server/mcp-endpoint.ts';
 import { localRate } from '../server/rate.ts';
 import { scopeChallenge, scopeFor } from '../server/scope-challenge.ts';
 import { type Running, serve, stopOnSignals } from '../server/serve.ts';
@@ -20,7 +21,8 @@ import type { Store } from '../store/store.ts';
 import { watched } from '../store/watched.ts';
 import type { CallRecord } from '../telemetry/records.ts';
 import type { RequestContext } from '../telemetry/request.ts';
-import { tools } from '../tools/catalog.ts';
+import { chooseTools } from '../tools/choice.ts';
+import { resolveCall } from '../tools/run-tool.ts';
 import { isFor } from '../tools/tool.ts';
 import { type Entrance, openDoor, openEntrance } from './entrance.ts';
 import { openAudit, openTracer, startMetrics } from './telemetry.ts';
@@ -54,16 +56,17 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
   const opened = keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock }));
   const store = opened && (config.telemetry.metrics ? watched(opened, observer.store) : opened);
   const entrance = store && keyring ? openEntrance(config, { store, keyring, kestra, log, clock }) : openDoor(config);
+  const { catalog, direct } = chooseTools(config.tools);
   const admission = createAdmission(config.limits, localRate(config.limits.perMinute));
   const record = (call: CallRecord): void => {
     audit.call(call);
     observer.call(call);
   };
-  const handle = createToolHandler({ kestra, catalog: tools, answer: config.limits.answer, record, tracer, log });
+  const handle = createToolHandler({ kestra, catalog, answer: config.limits.answer, record, tracer, log });
   const sessionOf = sessions(config, entrance);
   const stateKeys = keyring?.derive('request state');
   const stopping = new AbortController();
-  const toolOf = (name: string) => tools.find((tool) => tool.name === name);
+  const resolve = ({ name, arguments: args }: ToolCall) => resolveCall(catalog, name, args);
 
   const { app, mcp } = createHttpApp<Caller>({
     config: config.http,
@@ -73,19 +76,23 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
     mcp: {
       authenticate: entrance.bearer.authenticate,
       createServer: ({ caller, stopping, request }) =>
-        createMcpServer({ kestra, catalog: tools, handle: (call) => handle({ ...call, request }), stateKeys }, sessionOf(caller), stopping),
+        createMcpServer(
+          { kestra, catalog, direct, handle: (call) => handle({ ...call, request }), stateKeys },
+          sessionOf(caller),
+          stopping,
+        ),
       scopeChallenge: scopeChallenge<Caller>({
-        needed: ({ name }) => scopeFor(toolOf(name)?.permissions ?? []),
-        permitted: ({ principal }, { name }) => {
-          const tool = toolOf(name);
-          return tool !== undefined && isFor(tool, principal.grants);
+        needed: (call) => scopeFor(resolve(call)?.tool.permissions ?? []),
+        permitted: ({ principal }, call) => {
+          const resolved = resolve(call);
+          return resolved !== undefined && isFor(resolved.tool, principal.grants);
         },
         challenge: entrance.bearer.challenge,
       }),
-      waits: ({ name, arguments: args }) => waits(name, args),
+      waits: (call) => waits(resolve(call)),
       admission,
       onRefused: ({ principal }, calls, code, request) => {
-        for (const { name } of calls) record(refused(principal.key, toolOf(name)?.name ?? 'unknown', code, request));
+        for (const call of calls) record(refused(principal.key, resolve(call)?.tool.name ?? 'unknown', code, request));
       },
       limits: config.limits,
     },

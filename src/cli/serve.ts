@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { roleGrant } from '../access/grant.ts';
 import type { Session } from '../access/session.ts';
 import type { Config } from '../config.ts';
@@ -10,7 +11,7 @@ import { localRate } from '../server/rate.ts';
 import { type Ending, runStdio } from '../server/stdio.ts';
 import { createToolHandler } from '../server/tool-handler.ts';
 import { waits } from '../server/waits.ts';
-import { tools } from '../tools/catalog.ts';
+import { chooseTools } from '../tools/choice.ts';
 import { type Command, exitCode } from './command.ts';
 import { openAudit, openTracer } from './telemetry.ts';
 
@@ -30,16 +31,18 @@ export const serve: Command = {
 
 /** Serves the person who started the program, with the credential and the role of the environment, until the client leaves. */
 const serveStdio = async (config: Config, log: Log): Promise<Ending> => {
+  const { catalog, direct } = chooseTools(config.tools);
   const kestra = connectKestra(config.kestra, log);
   const session = environmentSession(config);
+  const stateKeys = [randomBytes(32)];
   const audit = openAudit(config, log);
   const tracer = await openTracer(config, log);
   const admission = createAdmission(config.limits, localRate(config.limits.perMinute));
   const handle = createToolHandler({
     kestra,
-    catalog: tools,
+    catalog,
     answer: config.limits.answer,
-    turns: takeTurns(admission, (name, args) => (waits(name, args) ? 'waits' : 'calls')),
+    turns: takeTurns(admission, (call) => (waits(call) ? 'waits' : 'calls')),
     record: audit.call,
     tracer,
     log,
@@ -49,7 +52,7 @@ const serveStdio = async (config: Config, log: Log): Promise<Ending> => {
   kestra.instance(config.credential).catch((error: unknown) => {
     if (!ending) log.warn({ err: error }, 'Kestra can not be asked what it is');
   });
-  ending = await runStdio(() => createMcpServer({ kestra, catalog: tools, handle }, session), log);
+  ending = await runStdio(() => createMcpServer({ kestra, catalog, direct, handle, stateKeys }, session), log);
   await kestra.close();
   await tracer.close();
   audit.close();

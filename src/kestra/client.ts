@@ -71,7 +71,7 @@ export const connectKestra = (config: KestraConfig, log: Log, observer: Observer
   const request = async (
     route: Route,
     path: string,
-    call: { query?: Readonly<Record<string, unknown>>; body?: unknown },
+    call: { query?: Readonly<Record<string, unknown>>; header?: Readonly<Record<string, unknown>>; body?: unknown },
     headers: { readonly authorization: string } & Readonly<Record<string, string>>,
     signal: AbortSignal | undefined,
   ) => {
@@ -86,7 +86,7 @@ export const connectKestra = (config: KestraConfig, log: Log, observer: Observer
       const { error, response } = await (client.request as unknown as Untyped)(route.method, path, {
         params: { query: call.query ?? {} },
         ...(route.body && { body: call.body ?? {}, bodySerializer: encoders[route.body] }),
-        sent: { ...headers, accept: accepted(route), ...contentType(route) },
+        sent: { ...call.header, ...headers, accept: accepted(route), ...contentType(route) },
         parseAs: 'stream',
         signal: end.signal,
       });
@@ -109,7 +109,7 @@ export const connectKestra = (config: KestraConfig, log: Log, observer: Observer
     const maxAgeMs = reads ? freshForReads : freshForWrites;
     const known = caller.signal?.aborted ? undefined : reader.known(maxAgeMs);
     const instance = known ?? (await unlessAborted(reader.read(authorization, maxAgeMs), caller.signal));
-    const spoken = speak(instance.line, id, call as Call<OperationId>);
+    const spoken = speak(instance.line, id, call as Call<OperationId>, config.tenant);
     const route = routes[spoken.operation][instance.line];
     if (!route || (route.edition === 'ee' && instance.edition === 'OSS')) throw notOnThisServer(instance, route);
     const values = { ...spoken.call.path, tenant: config.tenant };

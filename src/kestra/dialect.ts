@@ -1,48 +1,18 @@
-import { KestraError } from './failure.ts';
-import type { Line } from './generated/routes.ts';
+import { blueprintsOn13 } from './dialect-blueprints.ts';
+import { logsOn13 } from './dialect-logs.ts';
+import { pluginsOn13 } from './dialect-plugins.ts';
+import { stateOf, triggersOn13 } from './dialect-triggers.ts';
+import { type Line, routes } from './generated/routes.ts';
 import type { operations as operations13 } from './generated/schema-1.3.d.ts';
-import type { Call, CallOf, OperationId, Reply, ReplyOf } from './operation.ts';
-
-type OldId = keyof operations13;
-
-interface Wire {
-  readonly path?: Readonly<Record<string, unknown>>;
-  readonly query?: Readonly<Record<string, unknown>>;
-  readonly body?: unknown;
-}
-
-/** How an older line does what a 2.x operation does, where the route is not the only difference. */
-interface Translation {
-  /** The operation of the older line; the same one unless that line does it with another. */
-  readonly operation: OldId;
-  readonly call: (call: Wire) => Wire;
-  readonly reply: (reply: unknown, call: Wire) => unknown;
-}
-
-/** Holds a translation against both contracts; afterwards only the shape that all share is known. */
-const translate = <Id extends OperationId, Old extends OldId>(translation: {
-  operation: Old;
-  call: (call: Call<Id>) => CallOf<operations13[Old]>;
-  reply: (reply: ReplyOf<operations13[Old]>, call: Call<Id>) => Reply<Id>;
-}): Translation => translation as unknown as Translation;
-
-type Page = { readonly page?: number; readonly size?: number };
-const page = ({ page, size }: Page = {}): Page => ({ page, size });
-
-/** A filter's single value: the older dialect has flat parameters. */
-const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
-
-/** The filters go along in the newer form too: a server that was upgraded a moment ago ignores the flat one and would list everything. */
-const newer = <Q extends { filters?: unknown }>(query: Q | undefined): Pick<Q, 'filters'> => ({ filters: query?.filters });
-
-/** An answer that only a newer server gives. Without a status, so that the version is asked again. */
-const upgraded = (): never => {
-  throw new KestraError('not_on_this_server', 'Kestra answers differently. Its version may have changed a moment ago: try once more.', {
-    mayHaveArrived: true,
-  });
-};
+import type { Instance } from './instance.ts';
+import type { OperationId, ReplyOf } from './operation.ts';
+import { newer, type OldId, page, type Translation, text, translate, upgraded, type Wire } from './translation.ts';
 
 const on13: Readonly<Partial<Record<OperationId, Translation>>> = {
+  ...triggersOn13,
+  ...blueprintsOn13,
+  ...logsOn13,
+  ...pluginsOn13,
   searchNamespaces: translate<'searchNamespaces', 'searchNamespaces'>({
     operation: 'searchNamespaces',
     call: ({ query }) => ({
@@ -77,18 +47,7 @@ const on13: Readonly<Partial<Record<OperationId, Translation>>> = {
         if (!context) return upgraded();
         // Null for a trigger whose flow is gone.
         if (!trigger) return [];
-        const state = {
-          namespace: context.namespace,
-          flowId: context.flowId,
-          triggerId: context.triggerId,
-          disabled: context.disabled,
-          backfill: context.backfill ?? undefined,
-          executionId: context.executionId ?? undefined,
-          evaluatedAt: context.date,
-          nextEvaluationDate: context.nextExecutionDate ?? undefined,
-          updatedAt: context.updatedDate ?? context.date ?? '',
-        };
-        return [{ trigger: { ...trigger, labels: undefined }, state }];
+        return [{ trigger: { ...trigger, labels: undefined }, state: stateOf(context) }];
       }),
     }),
   }),
@@ -123,9 +82,19 @@ export interface Spoken {
 }
 
 /** Turns a 2.x call into one of the server's line. What is not listed differs in its route alone, which is looked up. */
-export const speak = (line: Line, id: OperationId, call: Wire): Spoken => {
+export const speak = (line: Line, id: OperationId, call: Wire, tenant: string): Spoken => {
   const translation = line === '1.3' ? on13[id] : undefined;
   return translation
-    ? { operation: translation.operation, call: translation.call(call), hear: (reply) => translation.reply(reply, call) }
+    ? { operation: translation.operation, call: translation.call(call, tenant), hear: (reply) => translation.reply(reply, call) }
     : { operation: id, call, hear: (reply) => reply };
 };
+
+/** Has a server of this line and edition what the operation is for, under whatever name? */
+export const serves = ({ line, edition }: Pick<Instance, 'line' | 'edition'>, id: OperationId): boolean => {
+  const translation = line === '1.3' ? on13[id] : undefined;
+  const route = routes[translation?.operation ?? id][line];
+  return route !== undefined && (route.edition !== 'ee' || edition === 'EE');
+};
+
+/** The operations that a translation of an older line calls. */
+export const substitutes: ReadonlySet<string> = new Set(Object.values(on13).map(({ operation }) => operation));

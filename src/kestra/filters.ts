@@ -23,3 +23,12 @@ export const everSince: Filters = { startDate: { GREATER_THAN_OR_EQUAL_TO: '1970
 
 /** The filter for a free text, where there is one. */
 export const matching = (query: string | undefined): Filters => (query === undefined ? {} : { q: { EQUALS: query } });
+
+/**
+ * Executions that started between two moments; those of all times if neither is given. Of two conditions on the start date both lines find
+ * nothing; what they call the end date is, unless asked otherwise, the other end of the same.
+ */
+export const startedWithin = (after: string | undefined, before: string | undefined): Filters => ({
+  ...(after ? { startDate: { GREATER_THAN_OR_EQUAL_TO: after } } : everSince),
+  ...(before && { endDate: { LESS_THAN: before } }),
+});

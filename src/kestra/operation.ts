@@ -12,9 +12,10 @@ type Slot<K extends string, T> = [T] extends [never]
     : { readonly [P in K]: T };
 type BodySlot<B> = [B] extends [never] ? { readonly body?: never } : undefined extends B ? { readonly body?: B } : { readonly body: B };
 
-/** The path, query and body of an operation of some contract. The tenant is the session's and can't be named. */
+/** The path, query, header and body of an operation of some contract. The tenant is the session's and can't be named. */
 export type CallOf<O, P = Part<O, 'parameters'>> = Slot<'path', Omit<Part<P, 'path'>, 'tenant'>> &
   Slot<'query', Part<P, 'query'>> &
+  Slot<'header', Part<P, 'header'>> &
   BodySlot<OperationRequestBodyContent<O>>;
 
 /** What an operation of some contract answers when it succeeds. */

@@ -20,7 +20,17 @@ const namespace: Pattern = {
 };
 
 /** Kestra's own patterns. A parameter that isn't listed must be a plain id. */
-const patterns: Readonly<Record<string, Pattern>> = { tenant: name, namespace, id: name, flowId: name };
+const patterns: Readonly<Record<string, Pattern>> = {
+  tenant: name,
+  namespace,
+  id: name,
+  flowId: name,
+  triggerId: name,
+  cls: name,
+  key: name,
+  kind: name,
+  metric: name,
+};
 
 /**
  * The path of a call, safe to send.

@@ -4,6 +4,7 @@ import { PublicError } from '../errors.ts';
 import { KestraError } from '../kestra/failure.ts';
 import type { Call, Invoke, OperationId, Reply } from '../kestra/operation.ts';
 import type { Target, Tool } from '../tools/tool.ts';
+import { pinned } from './pinned.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -11,34 +12,24 @@ type Row = Readonly<Record<string, unknown>>;
 interface List {
   readonly needs: Permission;
   readonly namespaceOf: (row: Row) => unknown;
-  /** `filter`: Kestra limits it. `rows`: not every Kestra can; it is short, so it is fetched whole, limited and paged here. */
-  readonly by: 'filter' | 'rows';
+  /**
+   * `filter`: Kestra limits it. `rows`: not every Kestra can; it is short, so it is fetched whole, limited and paged here.
+   * `one`: Kestra limits it to one namespace with those below it, and in no other way.
+   */
+  readonly by: 'filter' | 'rows' | 'one';
 }
 
 const lists: Readonly<Partial<Record<OperationId, List>>> = {
   searchFlows: { needs: 'kestra.flow.read', namespaceOf: (row) => row.namespace, by: 'filter' },
+  searchFlowsBySourceCode: { needs: 'kestra.flow.read', namespaceOf: (row) => (row.model as Row | undefined)?.namespace, by: 'one' },
   searchExecutions: { needs: 'kestra.execution.read', namespaceOf: (row) => row.namespace, by: 'filter' },
   searchTriggers: { needs: 'kestra.trigger.read', namespaceOf: (row) => (row.state as Row | undefined)?.namespace, by: 'filter' },
+  searchLogs: { needs: 'kestra.log.read', namespaceOf: (row) => row.namespace, by: 'filter' },
+  listAllKeys: { needs: 'kestra.kv.read', namespaceOf: (row) => row.namespace, by: 'filter' },
   searchNamespaces: { needs: 'kestra.namespace.read', namespaceOf: (row) => row.id, by: 'rows' },
+  searchConcurrencyLimits: { needs: 'kestra.flow.read', namespaceOf: (row) => row.namespace, by: 'rows' },
 };
 const wholePage = 1000;
-
-/** Operations that concern one thing whose namespace was authorized, by the target or by a hop. */
-const pinned: ReadonlySet<OperationId> = new Set([
-  'getFlow',
-  'createFlow',
-  'updateFlow',
-  'validateFlows',
-  'createExecution',
-  'getExecution',
-  'followExecution',
-  'killExecution',
-  'listLogsFromExecution',
-  'getTaskOutputsInformation',
-  'getTaskRunOutputs',
-  'getApp',
-  'createApp',
-]);
 
 /**
  * Kestra as a caller may use it whose grants name namespaces: a target that is known by an id is looked up first; lists are narrowed by a
@@ -50,21 +41,27 @@ export const confine = async (invoke: Invoke, grants: readonly Grant[], tool: To
   if (tool.effect === 'session') return invoke;
   const where = reach(grants, tool.permissions);
   if (where !== 'everywhere') await insistOnFound(invoke, where, target);
+  // Without a target the lists are what the call is about: then they need all that the tool needs.
+  const known = Object.values(target).some((part) => part !== undefined);
   return async (id, call) => {
     const list = lists[id];
     if (!list) {
       if (where === 'everywhere' || pinned.has(id)) return invoke(id, call);
       throw new PublicError('forbidden', `This lists things of every namespace; your roles are for ${where.join(', ')} and below.`);
     }
-    const ownNamespace = target.namespace !== undefined && filtersOf(call).namespace?.EQUALS === target.namespace;
-    const there = ownNamespace ? where : reach(grants, [list.needs]);
+    const there = ownNamespace(target, call) ? where : reach(grants, known ? [list.needs] : [...tool.permissions, list.needs]);
     if (there === 'everywhere') return invoke(id, call);
     if (isNowhere(there)) throw new PublicError('forbidden', `This needs ${list.needs}, which your roles do not give you.`);
-    return list.by === 'rows'
-      ? limited(invoke, id, call, (row) => inside(there, list.namespaceOf(row)))
-      : narrowed(invoke, id, call, there, list);
+    if (list.by === 'rows') return limited(invoke, id, call, (row) => inside(there, list.namespaceOf(row)));
+    const reply = await invoke(id, list.by === 'one' ? ofOne(call, there) : narrowed(call, there));
+    insistOnRows(reply, (row) => inside(there, list.namespaceOf(row)), id);
+    return reply;
   };
 };
+
+/** Is this the list of the namespace that was authorized? */
+const ownNamespace = ({ namespace }: Target, call: unknown): boolean =>
+  namespace !== undefined && queryOf(call).filters?.namespace?.EQUALS === namespace;
 
 /**
  * Looks up what is known by an id alone. What is elsewhere is answered like what does not exist.
@@ -92,7 +89,7 @@ interface Page {
 
 const limited: <Id extends OperationId>(invoke: Invoke, id: Id, call: Call<Id>, shown: (row: Row) => boolean) => Promise<Reply<Id>> =
   async (invoke, id, call, shown) => {
-    const { query } = call as { query?: { page?: number; size?: number } };
+    const query = queryOf(call);
     const rows: Row[] = [];
     for (let page = 1; ; page++) {
       const { total, results } = (await invoke(id, { ...call, query: { ...query, page, size: wholePage } })) as Page;
@@ -100,36 +97,40 @@ const limited: <Id extends OperationId>(invoke: Invoke, id: Id, call: Call<Id>, 
       if (results.length === 0 || rows.length >= total) break;
     }
     const mine = rows.filter(shown);
-    const { page = 1, size = mine.length } = query ?? {};
+    const { page = 1, size = mine.length } = query;
     return { total: mine.length, results: mine.slice((page - 1) * size, page * size) } as never;
   };
 
-const narrowed: <Id extends OperationId>(
-  invoke: Invoke,
-  id: Id,
-  call: Call<Id>,
-  where: readonly string[],
-  list: List,
-) => Promise<Reply<Id>> = async (invoke, id, call, where, { namespaceOf }) => {
+/** The list of some namespaces and those below them. */
+const narrowed = <C>(call: C, where: readonly string[]): C => {
   const roots = where.map((namespace) => namespace.replaceAll('.', '\\.'));
-  const filters = filtersOf(call);
-  const { query } = call as { query?: object };
-  const namespace = { ...filters.namespace, REGEX: `^(${roots.join('|')})(\\..*)?$` };
-  const reply = await invoke(id, { ...call, query: { ...query, filters: { ...filters, namespace } } });
-  for (const row of (reply as unknown as Page).results) {
-    const found = namespaceOf(row);
-    if (!inside(where, found)) {
-      throw new PublicError('internal', 'Kestra listed something outside of your namespaces, so nothing of it is shown.', {
-        id,
-        namespace: found,
-      });
-    }
-  }
-  return reply;
+  const { filters } = queryOf(call);
+  const namespace = { ...filters?.namespace, REGEX: `^(${roots.join('|')})(\\..*)?$` };
+  return { ...call, query: { ...queryOf(call), filters: { ...filters, namespace } } };
 };
 
-interface Filters {
-  readonly namespace?: Readonly<Record<string, unknown>>;
+/** The list of one namespace and those below it. @throws PublicError `forbidden` where none is named, or one outside */
+const ofOne = <C>(call: C, where: readonly string[]): C => {
+  const { namespace = where.length === 1 ? where[0] : undefined } = queryOf(call);
+  if (namespace === undefined) throw new PublicError('forbidden', `Name a namespace: your roles are for ${where.join(', ')} and below.`);
+  if (!inside(where, namespace)) {
+    throw new PublicError('forbidden', `Your roles allow this in ${where.join(', ')} and below, not in ${namespace}.`);
+  }
+  return { ...call, query: { ...queryOf(call), namespace } };
+};
+
+/** @throws PublicError `internal` if Kestra shows more than it was asked for */
+const insistOnRows = (reply: unknown, mine: (row: Row) => boolean, id: OperationId): void => {
+  const foreign = (reply as Page).results.find((row) => !mine(row));
+  if (!foreign) return;
+  throw new PublicError('internal', 'Kestra listed something outside of your namespaces, so nothing of it is shown.', { id, foreign });
+};
+
+interface Query {
+  readonly namespace?: string;
+  readonly filters?: { readonly namespace?: Readonly<Record<string, unknown>> };
+  readonly page?: number;
+  readonly size?: number;
 }
 
-const filtersOf = (call: unknown): Filters => (call as { query?: { filters?: Filters } }).query?.filters ?? {};
+const queryOf = (call: unknown): Query => (call as { query?: Query }).query ?? {};

@@ -5,16 +5,24 @@ import { PublicError } from '../errors.ts';
 import type { Kestra } from '../kestra/client.ts';
 import { type Instance, soon } from '../kestra/instance.ts';
 import { asStructure, asText } from '../tools/answer.ts';
-import { type Effect, isEnterprise, isFor, type Tool } from '../tools/tool.ts';
+import { type InputSchema, inputSchema } from '../tools/input-schema.ts';
+import { resolveCall, runTool } from '../tools/run-tool.ts';
+import { type Effect, isFor, isServed, type Tool } from '../tools/tool.ts';
 import { version } from '../version.ts';
 import { absentTool } from './absent-tool.ts';
+import { type Asking, asking } from './ask.ts';
+import { serveCompletion } from './completion.ts';
+import { elicitation } from './elicitation.ts';
 import { instructions } from './instructions.ts';
-import { pageOpener } from './open-page.ts';
 import type { Handler } from './pipeline.ts';
+import { servePrompts } from './prompts.ts';
+import { serveResources } from './resources.ts';
 
 export interface McpParts {
   readonly kestra: Kestra;
+  /** Every tool, and the names of those that are listed. */
   readonly catalog: readonly Tool[];
+  readonly direct: ReadonlySet<string>;
   readonly handle: Handler;
   /** What signs the state that clients bring back; without any they are asked nothing. The first signs, all verify. */
   readonly stateKeys?: readonly Uint8Array[];
@@ -25,40 +33,52 @@ export interface McpParts {
  * @param stopping aborted when the program has been told to stop: what waits then answers with what it has
  */
 export const createMcpServer = (
-  { kestra, catalog, handle, stateKeys = [] }: McpParts,
+  { kestra, catalog, direct, handle, stateKeys = [] }: McpParts,
   session: Session,
   stopping?: AbortSignal,
 ): Server => {
-  const opener = pageOpener(stateKeys, session.principal.key);
-  const server = new Server(
+  const user = elicitation(stateKeys, session.principal.key, () => server.getClientCapabilities());
+  const server: Server = new Server(
     { name: 'kestra-mcp', title: 'Kestra', version },
     {
-      capabilities: { tools: {} },
+      capabilities: { tools: {}, resources: {}, prompts: {}, completions: {} },
       instructions,
       cacheHints: { 'tools/list': { ttlMs: 60_000, cacheScope: 'private' } },
-      requestState: { verify: opener.verify },
+      requestState: { verify: user.verify },
     },
   );
 
+  const ask = asking(handle, session, stopping);
+  const may = (tool: Tool): boolean => isFor(tool, session.principal.grants);
+  const askerOf = ({ mcpReq }: Asking) => ({
+    client: clientName(mcpReq.envelope) ?? clientName({ [CLIENT_INFO_META_KEY]: server.getClientVersion() }) ?? 'unknown',
+    signal: mcpReq.signal,
+  });
+  serveResources(server, ask, may, askerOf);
+  servePrompts(server, ask, may, askerOf);
+  serveCompletion(server, ask, may, askerOf);
+
   server.setRequestHandler('tools/list', async () => {
-    const asked = editionOf(kestra, session);
+    const asked = instanceOf(kestra, session);
+    const tools = catalog.filter(({ name }) => direct.has(name));
     // Most of the work of the first tools/list, done while Kestra answers.
-    for (const tool of catalog) describe(tool);
-    const edition = await asked;
-    return { tools: catalog.filter((tool) => listed(tool, session, edition)).map(describe) };
+    for (const tool of tools) describe(tool);
+    const here = await asked;
+    return { tools: tools.filter((tool) => listed(tool, session, here)).map(describe) };
   });
 
   server.setRequestHandler('tools/call', async ({ params }, context) => {
-    const tool = catalog.find(({ name }) => name === params.name) ?? absentTool(params.name);
+    const call = resolveCall(catalog, params.name, params.arguments) ?? { tool: absentTool(params.name), args: undefined };
     const token = context.mcpReq._meta?.progressToken;
     try {
+      const confirm = user.agreed(call.tool.name, context);
+      if (confirm === null) return declined;
       const { answer, failed } = await handle({
-        tool,
-        args: params.arguments,
+        tool: call.tool,
+        args: confirm === undefined ? call.args : { ...Object(call.args), confirm },
         session,
-        client: clientName(context.mcpReq.envelope) ?? clientName({ [CLIENT_INFO_META_KEY]: server.getClientVersion() }) ?? 'unknown',
-        signal: context.mcpReq.signal,
         meta: context.mcpReq._meta,
+        ...askerOf(context),
         trace: { upstream: [] },
         stopping,
         ...(token !== undefined && {
@@ -69,7 +89,7 @@ export const createMcpServer = (
           },
         }),
       });
-      const asked = await opener.ask(tool.name, answer.page, context);
+      const asked = await user.ask(call.tool.name, answer, context);
       if (asked) return asked;
       return {
         content: [{ type: 'text', text: asText(answer) }],
@@ -77,13 +97,28 @@ export const createMcpServer = (
         ...(failed && { isError: true }),
       };
     } catch (thrown) {
-      if (thrown instanceof PublicError && thrown.code === 'unknown_tool')
-        throw new ProtocolError(ProtocolErrorCode.InvalidParams, thrown.message);
-      throw thrown;
+      if (!(thrown instanceof PublicError) || thrown.code !== 'unknown_tool') throw thrown;
+      if (params.name === runTool.name) return noSuchTool;
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, thrown.message);
     }
   });
 
   return server;
+};
+
+const declined = {
+  content: [
+    { type: 'text' as const, text: 'The user was asked, and did not agree: nothing was done. Do not ask for it again unless they do.' },
+  ],
+  structuredContent: { error: 'declined' },
+  isError: true,
+};
+
+/** A model that named a wrong tool can look for the right one. */
+const noSuchTool = {
+  content: [{ type: 'text' as const, text: 'There is no tool of that name for you: search_tools shows those there are.' }],
+  structuredContent: { error: 'unknown_tool' },
+  isError: true,
 };
 
 const selfDescribed = z.object({ [CLIENT_INFO_META_KEY]: z.object({ name: z.string() }) });
@@ -94,13 +129,13 @@ const clientName = (envelope: unknown): string | undefined => {
   return parsed.success ? parsed.data[CLIENT_INFO_META_KEY].name.slice(0, 100) : undefined;
 };
 
-/** Where Kestra does not say, what every edition has is listed. */
-const editionOf = async (kestra: Kestra, session: Session): Promise<Instance['edition']> =>
-  (await soon(session.credential().then((own) => kestra.instance(own))))?.edition ?? 'OSS';
+/** What Kestra is; while that is not known, what every edition of the newest line has is listed. */
+const instanceOf = async (kestra: Kestra, session: Session): Promise<Pick<Instance, 'edition' | 'line'>> =>
+  (await soon(session.credential().then((own) => kestra.instance(own)))) ?? { edition: 'OSS', line: '2.0' };
 
-const listed = (tool: Tool, session: Session, edition: Instance['edition']): boolean =>
+const listed = (tool: Tool, session: Session, here: Pick<Instance, 'edition' | 'line'>): boolean =>
   isFor(tool, session.principal.grants) &&
-  (edition === 'EE' || !isEnterprise(tool)) &&
+  isServed(tool, here) &&
   (tool.name !== 'register_kestra_token' || session.registration.by !== 'nobody');
 
 const keeping = { destructiveHint: false, idempotentHint: true, openWorldHint: false };
@@ -117,37 +152,17 @@ interface Description {
   readonly name: string;
   readonly title: string;
   readonly description: string;
-  readonly inputSchema: { type: 'object' } & Record<string, unknown>;
+  readonly inputSchema: InputSchema;
   readonly annotations: object;
 }
 
 const descriptions = new WeakMap<Tool, Description>();
 
-/** A tool's description never changes, and zod's conversion is most of the cost of tools/list: so it is made once. */
 const describe = (tool: Tool): Description => {
   const known = descriptions.get(tool);
   if (known) return known;
-  const { name, title, description, effect, keeps, input } = tool;
-  const made = {
-    name,
-    title,
-    description,
-    inputSchema: lean(z.toJSONSchema(input, { io: 'input' })),
-    annotations: keeps ? keeping : hints[effect],
-  };
+  const { name, title, description, effect, keeps } = tool;
+  const made = { name, title, description, inputSchema: inputSchema(tool), annotations: keeps ? keeping : hints[effect] };
   descriptions.set(tool, made);
   return made;
 };
-
-/** Without what says nothing to a model, and what not every client understands: prepare() holds the arguments to all of it anyway. */
-const lean = (schema: unknown): Description['inputSchema'] =>
-  JSON.parse(
-    JSON.stringify(schema, function (this: Record<string, unknown>, key, value) {
-      if (key === '$schema' || key === 'propertyNames') return undefined;
-      if (key === 'maximum' && value === Number.MAX_SAFE_INTEGER) return undefined;
-      if (key === 'minimum' && value === Number.MIN_SAFE_INTEGER) return undefined;
-      if ((key === 'minLength' || key === 'maxLength') && this.type === 'string') return undefined;
-      if (key === 'pattern' && this.format === 'date-time') return undefined;
-      return value;
-    }),
-  );

@@ -1,4 +1,6 @@
+import { PublicError } from '../errors.ts';
 import { KestraError } from '../kestra/failure.ts';
+import type { Invoke, Reply } from '../kestra/operation.ts';
 import type { Context } from './tool.ts';
 
 /** The value, or undefined if Kestra has nothing by that name. */
@@ -29,4 +31,11 @@ export const flowNote = async (
     return `Your roles do not let you look whether there is a flow ${flowId} in ${namespace}.`;
   if (await ifFound(context.invoke('getFlow', { path: { namespace, id: flowId } }))) return undefined;
   return `There is no flow ${flowId} in ${namespace}. ${await namespaceNote(context, namespace)}`;
+};
+
+/** The execution. @throws PublicError `not_found` */
+export const existing = async (invoke: Invoke<'getExecution'>, id: string): Promise<Reply<'getExecution'>> => {
+  const found = await ifFound(invoke('getExecution', { path: { executionId: id } }));
+  if (found) return found;
+  throw new PublicError('not_found', `There is no execution ${id}. It may have been purged; list_executions shows those of a flow.`);
 };

@@ -15,6 +15,8 @@ export interface Answer {
   readonly blocks?: readonly Block[];
   /** A page that the user should open. The facts name it too: only some clients can be asked to open one. */
   readonly page?: { readonly url: string; readonly message: string };
+  /** What the user should agree to first: what would be done, and the argument `confirm` of the call that does it. */
+  readonly confirm?: { readonly value: string; readonly message: string };
 }
 
 export const answer = (facts: Readonly<Record<string, unknown>>, ...blocks: readonly Block[]): Answer => ({ facts, blocks });

@@ -28,13 +28,13 @@ const labels = z.record(
 const input = z.strictObject({
   namespace,
   flow_id: flowId,
-  inputs: z.record(z.string(), z.unknown()).optional().describe('by name; a FILE is {name, text} or {name, base64}'),
+  inputs: z.record(z.string(), z.unknown()).optional().describe('a FILE is {name, text} or {name, base64}'),
   labels: labels.optional(),
   revision: z.int().min(1).optional(),
-  schedule_date: instant.optional().describe('start then, with Z or an offset'),
+  schedule_date: instant.optional().describe('with Z or an offset'),
   wait: wait.describe('default true'),
   timeout_seconds: timeoutSeconds,
-  run_key: z.string().min(1).max(200).optional().describe('your name for this run: the same key again finds it and starts nothing'),
+  run_key: z.string().min(1).max(200).optional().describe('the same key again finds the run and starts nothing'),
 });
 type Input = z.output<typeof input>;
 
@@ -42,7 +42,7 @@ export const executeFlow = recipe({
   name: 'execute_flow',
   title: 'Execute flow',
   description:
-    'Start one execution of a flow and wait for its end; on a failure the answer says why. If the time is up first, it is the execution as it stands: go on with get_execution, never start it again. Cancelling stops the waiting, not the execution.',
+    'Start a flow and wait for its end; a failure is explained. If the time is up first, go on with get_execution, never start it again. Cancelling stops the waiting, not the execution.',
   permissions: ['kestra.flow.execute'],
   effect: 'run',
   input,

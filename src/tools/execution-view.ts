@@ -29,7 +29,7 @@ export const fullExecution = async (context: Place, execution: Execution) => {
     flow_id: flowId,
     revision: flowRevision,
     ...times(execution),
-    ...(parentId && { parent_execution_id: parentId }),
+    ...(parentId && parentId !== originalId && { parent_execution_id: parentId }),
     ...(originalId && originalId !== id && { replay_of: originalId }),
     ...(trigger && { started_by: { trigger_id: trigger.id, type: trigger.type } }),
     tasks: shown.map(taskRun),
@@ -41,6 +41,28 @@ export const fullExecution = async (context: Place, execution: Execution) => {
     ...nextStep(execution),
   };
 };
+
+/** An execution without its task runs, of which there may be many. */
+export const summaryOf = async (context: Place, execution: Execution) => {
+  const { id, namespace, flowId, flowRevision, labels, inputs, outputs, trigger, taskRunList = [], originalId } = execution;
+  const parent = trigger?.variables?.executionId;
+  return {
+    execution_id: id,
+    namespace,
+    flow_id: flowId,
+    revision: flowRevision,
+    ...times(execution),
+    ...(originalId && originalId !== id && { replay_of: originalId }),
+    ...(trigger && { started_by: { trigger_id: trigger.id, type: trigger.type } }),
+    ...(typeof parent === 'string' && { parent_execution_id: parent }),
+    task_runs: countsOf(taskRunList.map(({ state }) => state.current)),
+    ...quoted({ labels: labelMap(labels), inputs: redact(inputs), outputs: redact(outputs) }),
+    ...(await executionLink(context, execution)),
+  };
+};
+
+const countsOf = (names: readonly string[]): Record<string, number> =>
+  Object.fromEntries([...new Set(names)].map((name) => [name, names.filter((each) => each === name).length]));
 
 /** Kestra gives a paused execution an end too, which it takes back when the execution goes on, and a start to one that only waits. */
 const times = (execution: Pick<Execution, 'state' | 'scheduleDate'>) => {
@@ -77,7 +99,7 @@ const byNeed = (a: TaskRun, b: TaskRun): number => need(b) - need(a);
 const need = (run: TaskRun): number => (run.state.current === 'FAILED' ? 2 : hasEnded(run) ? 0 : 1);
 
 const nextStep = (execution: Execution): { next?: string } => {
-  if (isPaused(execution)) return { next: 'It is paused and goes on when somebody resumes it, in the UI or through the API.' };
+  if (isPaused(execution)) return { next: 'It is paused: resume_execution lets it go on.' };
   if (isScheduled(execution)) return { next: 'It starts at its date; until then kill_execution takes it back.' };
   if (!hasEnded(execution)) return { next: 'Not finished: get_execution with wait: true follows it; kill_execution stops it.' };
   return {};

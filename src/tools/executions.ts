@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { PublicError } from '../errors.ts';
 import { ofFlow } from '../kestra/filters.ts';
-import { flowNote, ifFound } from './absence.ts';
+import { existing, flowNote } from './absence.ts';
 import { answer } from './answer.ts';
 import { diagnose, diagnosisUses } from './diagnosis.ts';
 import { briefExecution, fullExecution } from './execution-view.ts';
@@ -11,9 +10,6 @@ import { type Execution, hasEnded, waitFor, waitSeconds } from './follow.ts';
 import { executionLink } from './link.ts';
 import { redact } from './redact.ts';
 import { type Context, recipe } from './tool.ts';
-
-const noExecution = (id: string): PublicError =>
-  new PublicError('not_found', `There is no execution ${id}. It may have been purged; list_executions shows those of a flow.`);
 
 export const getExecution = recipe({
   name: 'get_execution',
@@ -31,8 +27,7 @@ export const getExecution = recipe({
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: [...diagnosisUses, 'followExecution', 'getTaskOutputsInformation', 'getTaskRunOutputs'],
   run: async ({ execution_id, task_id, wait, timeout_seconds }, context) => {
-    const present = await ifFound(context.invoke('getExecution', { path: { executionId: execution_id } }));
-    if (!present) throw noExecution(execution_id);
+    const present = await existing(context.invoke, execution_id);
     const execution = wait && !hasEnded(present) ? await waitFor(context, execution_id, waitSeconds(timeout_seconds, context)) : present;
     const facts = {
       ...(await fullExecution(context, execution)),
@@ -85,7 +80,6 @@ export const listExecutions = recipe({
   description: 'The executions of one flow, newest first. Then get_execution for one in full.',
   permissions: ['kestra.execution.read'],
   effect: 'read',
-  narrow: 'regex',
   input: z.strictObject({ namespace, flow_id: flowId, state: z.enum(states, `is one of ${states.join(', ')}`).optional(), page, size }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['searchExecutions', 'getFlow', 'searchFlows'],
@@ -120,8 +114,7 @@ export const killExecution = recipe({
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: ['getExecution', 'killExecution'],
   run: async ({ execution_id }, context) => {
-    const before = await ifFound(context.invoke('getExecution', { path: { executionId: execution_id } }));
-    if (!before) throw noExecution(execution_id);
+    const before = await existing(context.invoke, execution_id);
     const facts = { execution_id, namespace: before.namespace, flow_id: before.flowId, ...(await executionLink(context, before)) };
     if (hasEnded(before)) return answer({ ...facts, state: before.state.current, done: 'nothing: it had finished already' });
     await context.invoke('killExecution', { path: { executionId: execution_id } });

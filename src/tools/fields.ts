@@ -36,6 +36,9 @@ export const states = [
 ] as const;
 export type State = (typeof states)[number];
 
+/** Labels as a map. */
+export const labels = z.record(z.string().min(1).max(255), z.string().min(1).max(255));
+
 export const wait = z.boolean().optional();
 export const timeoutSeconds = z
   .int()

@@ -16,7 +16,6 @@ export const listFlows = recipe({
   description: 'The flows of a namespace, by id. Then get_flow, execute_flow or list_executions.',
   permissions: ['kestra.flow.read'],
   effect: 'read',
-  narrow: 'regex',
   input: z.strictObject({ namespace, children, query, page, size }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['searchFlows'],
@@ -37,7 +36,11 @@ const looked = (namespace: string, children: boolean | undefined, query: string 
 
 type Flow = Reply<'searchFlows'>['results'][number];
 
-const briefFlow = async (context: Context, { id, namespace, revision, disabled, draft, description, labels, triggers, updated }: Flow) => ({
+/** One flow among many. */
+export const briefFlow = async (
+  context: Context,
+  { id, namespace, revision, disabled, draft, description, labels, triggers, updated }: Flow,
+) => ({
   namespace,
   flow_id: id,
   revision,

@@ -10,7 +10,7 @@ export const searchNamespaces = tool('searchNamespaces')({
   description: 'Find namespaces, parents included. Then list_flows.',
   permissions: ['kestra.namespace.read'],
   effect: 'read',
-  narrow: 'rows',
+  anywhere: true,
   input: z.strictObject({ query, page, size }),
   call: ({ query, page, size }) => ({ query: { page, size, filters: matching(query) } }),
   show: ({ total, results }, { query, page, size }) =>

@@ -1,15 +1,15 @@
-import { createTwoFilesPatch } from 'diff';
 import { z } from 'zod';
 import { PublicError } from '../errors.ts';
-import { KestraError } from '../kestra/failure.ts';
-import type { Invoke, Reply } from '../kestra/operation.ts';
+import type { Reply } from '../kestra/operation.ts';
 import { ifFound } from './absence.ts';
 import { type Answer, answer } from './answer.ts';
+import { doubtful } from './doubt.ts';
 import { flowId, refuse } from './fields.ts';
 import { flowLink } from './link.ts';
-import { quoted } from './quoted.ts';
 import { parseSource, type Source } from './source.ts';
+import { sourceDiff } from './source-diff.ts';
 import { type Context, recipe } from './tool.ts';
+import { insistOnValid, remarks, type Verdict, verdictOn } from './verdict.ts';
 
 type Uses = 'validateFlows' | 'getFlow' | 'createFlow' | 'updateFlow';
 
@@ -30,15 +30,8 @@ export const createOrUpdateFlow = recipe({
   run: async ({ source, expected_revision, dry_run }, context) => {
     const id = source.id ?? refuse('The source has no id: add a line such as "id: my-flow".');
     if (!flowId.safeParse(id).success) refuse(`id: ${JSON.stringify(id.slice(0, 100))} is not a flow id that Kestra allows.`);
-    const verdict = await validate(context.invoke, source, id);
-    if (verdict.constraints && !dry_run) {
-      throw new PublicError(
-        'kestra_refused',
-        'Kestra finds the flow invalid; nothing was saved. Mend what it names and try again.',
-        undefined,
-        verdict.constraints,
-      );
-    }
+    const verdict = await verdictOn(context.invoke, source);
+    if (!dry_run) insistOnValid(source, verdict, 'Kestra finds the flow invalid; nothing was saved.');
     const present = await ifFound(context.invoke('getFlow', { path: { namespace: source.namespace, id }, query: { source: true } }));
     const conflict = conflictOf(present?.revision, expected_revision, `${source.namespace}.${id}`);
     if (dry_run) return preview(context, source, id, verdict, present, conflict);
@@ -47,22 +40,7 @@ export const createOrUpdateFlow = recipe({
   },
 });
 
-type Verdict = Reply<'validateFlows'>[number];
 type Flow = Reply<'getFlow'>;
-
-const validate = async (invoke: Invoke<Uses>, source: Source, id: string): Promise<Verdict> => {
-  const [verdict] = await invoke('validateFlows', { body: source.text });
-  if (!verdict) throw new PublicError('kestra_unreadable', 'Kestra gave no verdict on the flow; nothing was saved.');
-  // Permission was checked for what this server read; Kestra must have read the same.
-  if ((verdict.namespace ?? source.namespace) !== source.namespace || (verdict.flow ?? id) !== id) {
-    throw new PublicError(
-      'invalid_input',
-      'Kestra reads another namespace or id in this source than this server; nothing was saved. Write both as plain text.',
-      verdict,
-    );
-  }
-  return verdict;
-};
 
 const conflictOf = (present: number | undefined, expected: number | undefined, name: string): string | undefined => {
   if (expected === undefined || expected === (present ?? 0)) return undefined;
@@ -72,19 +50,15 @@ const conflictOf = (present: number | undefined, expected: number | undefined, n
     : `${name} is at revision ${present}, not ${expected}: somebody changed it meanwhile. Read it again with get_flow.`;
 };
 
-const remarks = ({ constraints, warnings, infos, deprecationPaths, outdated }: Verdict) => ({
-  ...quoted({ problems: constraints, warnings, infos, deprecated: deprecationPaths }),
-  ...(outdated && { outdated: 'the flow in Kestra is newer than the revision that this source names' }),
-});
-
 const preview = async (
   context: Context<Uses>,
-  { namespace, text }: Source,
+  source: Source,
   id: string,
   verdict: Verdict,
   present: Flow | undefined,
   conflict: string | undefined,
 ): Promise<Answer> => {
+  const { namespace, text } = source;
   const mayRead = context.may('kestra.flow.read', namespace);
   const facts = {
     valid: !verdict.constraints,
@@ -93,52 +67,32 @@ const preview = async (
     flow_id: id,
     revision: present?.revision,
     ...(conflict && { conflict }),
-    ...remarks(verdict),
+    ...remarks(source, verdict),
     ...(!mayRead && present && { note: 'Your roles do not let you read flows here, so the diff is left out.' }),
     saved: false,
   };
   if (!mayRead || !present || present.source === text) return answer(facts);
-  const diff = createTwoFilesPatch(`revision ${present.revision}`, 'this source', ended(present.source ?? ''), ended(text), '', '', {
-    context: 3,
-  });
-  return answer(facts, { name: 'diff', language: 'diff', text: diff.replace(/^=+\n/, '') });
+  return answer(
+    facts,
+    sourceDiff({ name: `revision ${present.revision}`, source: present.source ?? '' }, { name: 'this source', source: text }),
+  );
 };
 
-const ended = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`);
-
-const save = async (
-  context: Context<Uses>,
-  { namespace, text }: Source,
-  id: string,
-  verdict: Verdict,
-  present: Flow | undefined,
-): Promise<Answer> => {
+const save = async (context: Context<Uses>, source: Source, id: string, verdict: Verdict, present: Flow | undefined): Promise<Answer> => {
+  const { namespace, text } = source;
   const saved = await (present
     ? context.invoke('updateFlow', { path: { namespace, id }, body: text })
     : context.invoke('createFlow', { body: text })
-  ).catch((thrown: unknown) => {
-    throw doubtful(thrown);
-  });
+  ).catch(doubtful('look at its revision with get_flow'));
   return answer({
     done: present ? (saved.revision === present.revision ? 'nothing: the source is the same' : 'updated') : 'created',
     namespace,
     flow_id: id,
     ...(present && { revision_before: present.revision }),
     revision_after: saved.revision,
-    ...remarks(verdict),
+    ...remarks(source, verdict),
     ...(present &&
       saved.revision !== present.revision && { undo: `get_flow with revision ${present.revision} has the source before: save that again` }),
     ...(await flowLink(context, { id, namespace })),
   });
 };
-
-/** A save is never sent twice, so the reader must look before asking again. */
-const doubtful = (thrown: unknown): unknown =>
-  thrown instanceof KestraError && thrown.mayHaveArrived && (thrown.status === undefined || thrown.status >= 500)
-    ? new PublicError(
-        thrown.code,
-        `${thrown.message} Whether the flow was saved is not known: get_flow shows its revision.`,
-        thrown,
-        thrown.quoted,
-      )
-    : thrown;

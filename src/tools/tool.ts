@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import { type Grant, isNowhere, type Reach, reach } from '../access/grant.ts';
-import type { Permission } from '../access/permission.ts';
+import { type Permission, type Subject, subjectIn } from '../access/permission.ts';
 import type { Session } from '../access/session.ts';
 import { PublicError } from '../errors.ts';
+import { serves } from '../kestra/dialect.ts';
 import { routes } from '../kestra/generated/routes.ts';
 import type { Instance } from '../kestra/instance.ts';
 import type { Call, Exact, Invoke, OperationId, Reply } from '../kestra/operation.ts';
@@ -20,12 +21,6 @@ export interface Target {
   readonly executionId?: string;
   readonly appUid?: string;
 }
-
-/**
- * How a list is limited for a caller whose grants name namespaces. `regex`: a filter on the namespace is added to every call; `rows`: a short
- * list is fetched whole and limited. A tool that lists without one is refused to such a caller.
- */
-export type Narrow = 'regex' | 'rows';
 
 /** What a running tool may use. */
 export interface Context<Ids extends OperationId = OperationId> {
@@ -57,7 +52,15 @@ interface About<In extends z.ZodObject> {
   readonly effect: Effect;
   /** Of a session tool: it may change what is kept of the caller here, so it is not announced as reading only. */
   readonly keeps?: true;
-  readonly narrow?: Narrow;
+  /** What else people call this, for search_tools. */
+  readonly keywords?: string;
+  /**
+   * It names no place, and yet is for callers whose grants name namespaces: its list is narrowed to these, or it shows what is the same
+   * for everybody.
+   */
+  readonly anywhere?: true;
+  /** For Kestra Enterprise alone, though one of its operations is everybody's. */
+  readonly enterprise?: true;
   readonly input: In;
   readonly target?: (input: z.output<In>) => Target;
 }
@@ -88,8 +91,18 @@ export const reachOf = ({ permissions, wide }: Pick<Tool, 'permissions' | 'wide'
 export const isFor = (tool: Pick<Tool, 'permissions' | 'wide'>, grants: readonly Grant[]): boolean => !isNowhere(reachOf(tool, grants));
 
 /** Is this a tool for what exists in Kestra Enterprise alone? */
-export const isEnterprise = ({ uses }: Pick<Tool, 'uses'>): boolean =>
-  uses.length > 0 && uses.every((id) => Object.values(routes[id]).every((route) => route.edition === 'ee'));
+export const isEnterprise = ({ uses, enterprise }: Pick<Tool, 'uses' | 'enterprise'>): boolean =>
+  enterprise === true || (uses.length > 0 && uses.every((id) => Object.values(routes[id]).every((route) => route.edition === 'ee')));
+
+/** Does this Kestra have anything that the tool is for? */
+export const isServed = ({ uses, enterprise }: Pick<Tool, 'uses' | 'enterprise'>, instance: Pick<Instance, 'line' | 'edition'>): boolean =>
+  (!enterprise || instance.edition === 'EE') && (uses.length === 0 || uses.some((id) => serves(instance, id)));
+
+/** What in Kestra a tool is about: flow, execution, … */
+export const subjectOf = ({ permissions }: Pick<Tool, 'permissions'>): Subject | 'account' => {
+  const [permission] = permissions;
+  return permission ? subjectIn(permission) : 'account';
+};
 
 /**
  * A tool that is one operation: `call` maps the input to exactly its path, query and body, `show` projects its reply. Curried, so that the
@@ -116,7 +129,7 @@ export const recipe = <const Uses extends readonly OperationId[], In extends z.Z
   const { run, target, ...rest } = about;
   return {
     ...rest,
-    wide: !target && !rest.narrow && rest.effect !== 'session',
+    wide: !target && !rest.anywhere && rest.effect !== 'session',
     prepare: (args) => {
       const input = parse(about.input, args);
       return { target: target?.(input) ?? {}, run: (context) => run(input, context) };

@@ -12,7 +12,6 @@ export const searchTriggers = recipe({
   description: 'When flows start by themselves: triggers with their next and last evaluation, whether disabled, locked or in a backfill.',
   permissions: ['kestra.trigger.read'],
   effect: 'read',
-  narrow: 'regex',
   input: z.strictObject({ namespace: namespace.optional(), children, flow_id: flowId.optional(), page, size }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['searchTriggers', 'getFlow', 'searchFlows'],

@@ -57,7 +57,7 @@ describe('signing in at /account', () => {
     const { status, text } = await w.open(await w.visitor(somebody({ roles: [] })));
     expect(status).toBe(200);
     expect(text).toContain('You have no role here.');
-    expect(text).toMatch(/2 of \d+ tools are open/);
+    expect(text).toMatch(/4 of \d+ tools are open/);
   });
 
   it('R52 keeps one cookie that scripts do not see, with a new value at each sign-in, and the old one is dead', async () => {

@@ -46,11 +46,27 @@ export interface ListedTool {
   annotations?: Record<string, unknown> | undefined;
 }
 
+export interface More {
+  listResourceTemplates(): Promise<{ resourceTemplates: readonly { name: string; uriTemplate: string }[] }>;
+  readResource(params: { uri: string }): Promise<{ contents: readonly { uri: string; mimeType?: string | undefined; text?: string }[] }>;
+  listPrompts(): Promise<{ prompts: readonly { name: string; arguments?: readonly { name: string }[] | undefined }[] }>;
+  getPrompt(params: { name: string; arguments?: Record<string, string> }): Promise<{ messages: readonly { content: object }[] }>;
+  complete(params: Completing): Promise<{ completion: { values: string[]; hasMore?: boolean | undefined } }>;
+}
+
+export interface Completing {
+  ref: { type: 'ref/resource'; uri: string } | { type: 'ref/prompt'; name: string };
+  argument: { name: string; value: string };
+  context?: { arguments?: Record<string, string> };
+}
+
 /** The program, running, with a client that is connected to it. */
 export interface Server {
   /** @throws the client's error with `code` where the server answers a JSON-RPC error */
   call(name: string, args?: Record<string, unknown>, options?: CallOptions): Promise<Answer>;
   listTools(): Promise<ListedTool[]>;
+  /** What else the protocol has: resources, prompts and completion. @throws the client's error */
+  readonly more: More;
   /** The lines of stderr so far, each of them JSON. */
   readonly log: Readonly<Record<string, unknown>>[];
   /** The same, as it came. */
@@ -89,6 +105,7 @@ export const startServer = async ({ kestra, env = {}, client: kind = 'current' }
       };
     },
     listTools: async () => (await client.list()).tools as ListedTool[],
+    more: client.more,
     get log() {
       return stderr
         .split('\n')
@@ -122,6 +139,7 @@ interface Connection {
   connect(): Promise<void>;
   call(name: string, args: Record<string, unknown>, options: CallOptions): Promise<unknown>;
   list(): Promise<{ tools: unknown[] }>;
+  more: More;
   instructions(): string | undefined;
   close(): Promise<void>;
 }
@@ -136,6 +154,7 @@ const currentClient = (launch: Launch): Connection => {
     connect: () => client.connect(transport),
     call: (name, args, options) => client.callTool({ name, arguments: args }, requestOptions(options)),
     list: () => client.listTools(),
+    more: client as unknown as More,
     instructions: () => client.getInstructions(),
     close: () => client.close(),
   };
@@ -149,6 +168,7 @@ const legacyClient = (launch: Launch): Connection => {
     connect: () => client.connect(transport),
     call: (name, args, options) => client.callTool({ name, arguments: args }, undefined, requestOptions(options)),
     list: () => client.listTools(),
+    more: client as unknown as More,
     instructions: () => client.getInstructions(),
     close: () => client.close(),
   };

@@ -57,6 +57,8 @@ function withDates(filters: Filters): Filters {
     value: new Date(Date.now() - back).toISOString(),
   };
   const end = find('endDate');
+  // Of two conditions on the start date real servers find nothing.
+  const twice = filters.all.filter((one) => one.field === 'startDate').length > 1;
   for (const one of [start, end]) {
     if (one && !/^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)/.test(one.value)) {
       throw new Refusal(500, `Internal server error: Text '${one.value}' could not be parsed at index 0`);
@@ -65,7 +67,8 @@ function withDates(filters: Filters): Filters {
   if (end && start.operator.startsWith('GREATER') && Date.parse(start.value) > Date.parse(end.value)) {
     throw illegalArgument('Start date must be before End Date');
   }
-  return { ...filters, all: [...filters.all.filter((one) => one !== range && one.field !== 'startDate'), start] };
+  const never: Filter[] = twice ? [{ field: 'startDate', operator: 'LESS_THAN', value: '0001-01-01T00:00:00Z' }] : [];
+  return { ...filters, all: [...filters.all.filter((one) => one !== range && one.field !== 'startDate'), start, ...never] };
 }
 
 function readFilter(line: Line, resource: Resource, field: string, operator: string, key: string | undefined, value: string): Filter {

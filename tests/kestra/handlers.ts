@@ -7,6 +7,8 @@ import { type Call, json, type Route } from './route.ts';
 import { type Match, Router } from './router.ts';
 import { actionRoutes } from './routes/actions.ts';
 import { appRoutes } from './routes/apps.ts';
+import { bulkRoutes } from './routes/bulk.ts';
+import { enterpriseRoutes } from './routes/enterprise.ts';
 import { executionRoutes } from './routes/executions.ts';
 import { fileRoutes } from './routes/files.ts';
 import { flowRoutes } from './routes/flows.ts';
@@ -18,6 +20,7 @@ import { logRoutes } from './routes/logs.ts';
 import { namespaceRoutes } from './routes/namespaces.ts';
 import { outputRoutes } from './routes/outputs.ts';
 import { pluginRoutes } from './routes/plugins.ts';
+import { storageRoutes } from './routes/storage.ts';
 import { triggerRoutes } from './routes/triggers.ts';
 import { line, type World } from './world.ts';
 
@@ -36,6 +39,9 @@ const all: readonly Route[] = [
   ...appRoutes,
   ...pluginRoutes,
   ...graphRoutes,
+  ...bulkRoutes,
+  ...storageRoutes,
+  ...enterpriseRoutes,
 ];
 
 function table(of: Line): { router: Router; routes: Map<string, Route> } {

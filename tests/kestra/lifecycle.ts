@@ -37,6 +37,7 @@ export const stateNames: Record<'1.3' | '2.0', readonly StateName[]> = {
     'RETRIED',
     'SKIPPED',
     'BREAKPOINT',
+    'RESUBMITTED',
   ],
   '2.0': [
     'CREATED',

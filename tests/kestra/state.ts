@@ -113,11 +113,36 @@ export interface KeyValue {
   namespace: string;
   key: string;
   value: Json;
+  /** As it was told from the text that was sent. */
+  type?: string;
   revision: number;
   description?: string;
   created: string;
   updated: string;
   expires?: string;
+}
+
+export interface Metric {
+  namespace: string;
+  flowId: string;
+  taskId: string;
+  executionId: string;
+  taskRunId: string;
+  type: string;
+  name: string;
+  value: number;
+  timestamp: string;
+  tags: Record<string, string>;
+}
+
+/** A suite of unit tests of a flow (EE). */
+export interface TestSuite {
+  id: string;
+  namespace: string;
+  flowId: string;
+  description?: string;
+  testCases: { id: string; type: string; assertions: Json[] }[];
+  source: string;
 }
 
 export interface App {
@@ -148,9 +173,14 @@ export class State {
   readonly files = new Map<string, { content: Uint8Array | null; created: number; modified: number }>();
   /** Internal storage: contents of file inputs and outputs by URI. */
   readonly storage = new Map<string, Uint8Array>();
+  readonly metrics: Metric[] = [];
+  /** How many executions of a flow with a limit are running. */
+  readonly limits: { tenantId: string; namespace: string; flowId: string; running: number }[] = [];
   readonly apps = new Map<string, App>();
   /** Namespaces made on their own (EE); others exist because something is in them. */
-  readonly namespaces = new Map<string, { description?: string }>();
+  readonly namespaces = new Map<string, { description?: string; variables?: JsonObject }>();
+  readonly suites = new Map<string, TestSuite>();
+  readonly results: { id: string; namespace: string }[] = [];
   readonly secrets: Label[] = [{ key: 'DEMO', value: 'demo' }];
   /** Ids of the executions and logs that somebody follows right now, one entry for each open stream. */
   readonly follows: { kind: 'execution' | 'logs'; id: string }[] = [];

@@ -123,7 +123,7 @@ describe.each(['1.3.25', '2.0.0-SNAPSHOT'] as const)('arguments that become part
   });
 
   test('is alive afterwards', async () => {
-    expect((await server.listTools()).length).toBe(14);
+    expect((await server.listTools()).length).toBe(27);
     expect((await server.call('list_flows', { namespace: 'acme' })).isError).toBe(false);
   });
 });

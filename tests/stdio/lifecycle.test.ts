@@ -192,7 +192,7 @@ describe('a Kestra that is not there', () => {
     const program = start({ env: settingsFor(silent) });
     await program.initialize();
     const started = performance.now();
-    expect((await program.ask('tools/list')).result?.tools).toHaveLength(11);
+    expect((await program.ask('tools/list')).result?.tools).toHaveLength(24);
     expect(performance.now() - started).toBeLessThan(3500);
     await silent.close();
     await program.finish();

@@ -35,7 +35,7 @@ describe('the calls of one caller', () => {
     expect(refused).toContain('"error":"busy"');
     expect(refused).toContain('You have 2 calls under way, the most at a time. Wait for one to end.');
     expect(kestra.requests.length).toBe(before + 2);
-    expect((await program.ask('tools/list')).result?.tools).toHaveLength(11);
+    expect((await program.ask('tools/list')).result?.tools).toHaveLength(24);
     program.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } });
     await expect.poll(() => program.call('search_namespaces')).toContain('"total":');
     await program.finish();

@@ -39,7 +39,7 @@ describe('both eras of the protocol, on the wire', () => {
     const program = start({ env: env() });
     const { result } = await program.initialize();
     expect(result).toMatchObject({ protocolVersion: '2025-11-25', serverInfo: { name: 'kestra-mcp' }, capabilities: { tools: {} } });
-    expect((await program.ask('tools/list')).result?.tools).toHaveLength(11);
+    expect((await program.ask('tools/list')).result?.tools).toHaveLength(24);
     expect(await program.call('search_namespaces')).toContain('"total":');
     expect((await program.ask('ping')).result).toEqual({});
     await endsWell(program);
@@ -49,7 +49,7 @@ describe('both eras of the protocol, on the wire', () => {
     const program = start({ env: env() });
     const { result } = await program.ask('initialize', { protocolVersion, capabilities: {}, clientInfo: { name: 'old', version: '1' } });
     expect(result?.protocolVersion).toBe(protocolVersion);
-    expect((await program.ask('tools/list')).result?.tools).toHaveLength(11);
+    expect((await program.ask('tools/list')).result?.tools).toHaveLength(24);
     await endsWell(program);
   });
 
@@ -58,7 +58,7 @@ describe('both eras of the protocol, on the wire', () => {
     const discovered = await program.ask('server/discover', { _meta: envelope });
     expect(discovered.result).toMatchObject({ supportedVersions: ['2026-07-28'], capabilities: { tools: {} } });
     const listed = await program.ask('tools/list', { _meta: envelope });
-    expect(listed.result?.tools).toHaveLength(11);
+    expect(listed.result?.tools).toHaveLength(24);
     expect(listed.result).toMatchObject({ ttlMs: 60_000, cacheScope: 'private' });
     const called = await program.ask('tools/call', { _meta: envelope, name: 'search_namespaces', arguments: {} });
     expect(called.result?.content?.[0]?.text).toContain('"total":');
@@ -112,7 +112,7 @@ describe('what is not a message', () => {
   test('an unknown method is refused by its name', async () => {
     const program = start({ env: env() });
     await program.initialize();
-    for (const method of ['tools/nonsense', 'resources/list', 'prompts/list', '__proto__', 'constructor', ''])
+    for (const method of ['tools/nonsense', 'tasks/list', 'logging/nonsense', '__proto__', 'constructor', ''])
       expect((await program.ask(method)).error?.code).toBe(-32601);
     await endsWell(program);
   });

@@ -21,7 +21,7 @@ onEveryKestra(
   (at) => {
     test('are listed', async () => {
       const names = (await at.server.listTools()).map(({ name }) => name);
-      expect(names).toHaveLength(14);
+      expect(names).toHaveLength(27);
       expect(names).toEqual(expect.arrayContaining(['list_apps', 'get_app', 'create_app']));
     });
 
@@ -126,7 +126,7 @@ onEveryKestra(
 onEveryKestra('the tools of Kestra Enterprise on the open-source edition', (at) => {
   test('are not listed', async () => {
     const names = (await at.server.listTools()).map(({ name }) => name);
-    expect(names).toHaveLength(11);
+    expect(names).toHaveLength(24);
     expect(names.filter((name) => name.includes('app'))).toEqual([]);
   });
 

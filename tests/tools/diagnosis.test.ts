@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { during, ended, execute, executionsOf, saveFlows } from '../harness/kestra.ts';
+import { during, ended, execute, executionsOf, reached, saveFlows } from '../harness/kestra.ts';
 import { startServer } from '../harness/server.ts';
 import { flow, hello, onEveryKestra } from './setting.ts';
 
@@ -203,5 +203,120 @@ tasks:
     await viewer.stop();
     expect(structured.logs).toContain('seen by all');
     expect(structured).not.toHaveProperty('not_shown');
+  });
+});
+
+onEveryKestra('diagnose_execution', (at) => {
+  const diagnose = (execution_id: string) => at.server.call('diagnose_execution', { execution_id });
+  const ran = async (id: string, inputs: Record<string, string> = {}): Promise<string> => {
+    const execution = await execute(at.kestra, 'diag', id, inputs);
+    await ended(at.kestra, execution);
+    return execution;
+  };
+  const moody = (id: string) =>
+    flow(
+      'diag',
+      id,
+      'execution.Fail',
+      'condition: "{{ inputs.broken }}"\nerrorMessage: "Connection refused: db:5432"',
+      'inputs:\n  - id: broken\n    type: BOOL\n',
+    );
+
+  test('says what broke, since when, what differs from the last success, and what to try', async () => {
+    await saveFlows(at.kestra, moody('since'));
+    const good = await ran('since', { broken: 'false' });
+    const first = await ran('since', { broken: 'true' });
+    const id = await ran('since', { broken: 'true' });
+    const { structured, text } = await diagnose(id);
+    expect(structured).toMatchObject({
+      execution_id: id,
+      namespace: 'diag',
+      flow_id: 'since',
+      state: 'FAILED',
+      task_runs: { FAILED: 1 },
+      cause: { quoted: expect.stringContaining('Connection refused: db:5432') },
+      failed_tasks: [{ task_id: 'work' }],
+      last_success: { execution_id: good, same_revision: true, other_inputs: ['broken'] },
+      failing_since: { failures: 2, first: { execution_id: first } },
+      quoted: { inputs: { broken: true } },
+      failed_task_source: expect.stringContaining('execution.Fail'),
+    });
+    const advice = structured.try_next as string[];
+    expect(advice[0]).toMatch(/^What the task talks to was not reachable/);
+    expect(advice[1]).toBe('The same revision succeeded with other inputs: look at broken.');
+    expect(advice.at(-1)).toContain('restart_execution');
+    expect(text.length).toBeLessThan(3000);
+  });
+
+  test('the cause is the innermost one, and the advice is about where it is', async () => {
+    await saveFlows(
+      at.kestra,
+      hello('diag', 'inside'),
+      flow('diag', 'outside', 'flow.Subflow', 'namespace: diag\nflowId: inside\nwait: true\ntransmitFailed: true'),
+    );
+    await ran('outside');
+    await saveFlows(at.kestra, fail('diag', 'inside', 'the real reason'));
+    const { structured } = await diagnose(await ran('outside'));
+    const inside = executionsOf(at.kestra, 'diag', 'inside').at(-1);
+    expect(structured.cause).toEqual({ in: inside?.id, quoted: expect.stringContaining('the real reason') });
+    expect(structured).toMatchObject({
+      last_success: { same_revision: true },
+      failed_subflows: [{ last_success: { same_revision: false } }],
+    });
+    expect((structured.try_next as string[])[0]).toBe(
+      'The subflow diag.inside changed since it last succeeded: see the diff; rollback_flow to its revision 1 undoes that.',
+    );
+    expect(structured[`source_change_since_success_of_${inside?.id}`]).toContain('+');
+  });
+
+  test('one that succeeded, runs, waits or was killed is told as such', async () => {
+    await saveFlows(
+      at.kestra,
+      hello('diag', 'fine'),
+      flow('diag', 'long', 'flow.Sleep', 'duration: PT30S'),
+      flow('diag', 'waits', 'flow.Pause'),
+    );
+    expect((await diagnose(await ran('fine'))).structured).toMatchObject({
+      state: 'SUCCESS',
+      verdict: expect.stringMatching(/^Nothing broke/),
+    });
+    const long = await execute(at.kestra, 'diag', 'long');
+    await reached(at.kestra, long, 'RUNNING');
+    expect((await diagnose(long)).structured).toMatchObject({
+      state: 'RUNNING',
+      at: [{ task_id: 'work', since: expect.stringMatching(/Z$/) }],
+      verdict: expect.stringContaining('get_execution with wait: true'),
+    });
+    await at.server.call('kill_execution', { execution_id: long });
+    expect((await diagnose(long)).structured).toMatchObject({
+      state: 'KILLED',
+      failed_tasks: [{ task_id: 'work', state: 'KILLED' }],
+      try_next: ['It was killed: replay_execution starts it anew.'],
+    });
+    const pause = await execute(at.kestra, 'diag', 'waits');
+    await reached(at.kestra, pause, 'PAUSED');
+    expect((await diagnose(pause)).structured).toMatchObject({
+      state: 'PAUSED',
+      at: [{ task_id: 'work', state: 'PAUSED' }],
+      verdict: expect.stringContaining('resume_execution'),
+    });
+  });
+
+  test('two hundred failed task runs make a bounded answer', async () => {
+    await saveFlows(at.kestra, fail('diag', 'wide', 'x'));
+    const id = await ran('wide');
+    const execution = at.kestra.state.executions.get(id);
+    const [run] = execution?.taskRuns ?? [];
+    if (execution && run) execution.taskRuns = Array.from({ length: 200 }, (_, i) => ({ ...run, id: `run${i}`, value: `v${i}` }));
+    const { structured, text } = await diagnose(id);
+    expect(structured).toMatchObject({ task_runs: { FAILED: 200 }, more_failed_tasks: 190 });
+    expect(text.length).toBeLessThan(6000);
+  });
+
+  test('one that does not exist', async () => {
+    expect((await diagnose('nosuch')).structured).toMatchObject({
+      error: 'not_found',
+      message: expect.stringContaining('There is no execution nosuch'),
+    });
   });
 });

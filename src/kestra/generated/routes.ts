@@ -21,9 +21,16 @@ export interface Route {
 
 /** Where each line serves an operation; a line that is missing lacks it. */
 export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0]: { readonly [L in Line]?: Route } } = {
+  aggregateMetricsFromFlow: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/metrics/aggregates/{namespace}/{flowId}/{metric}', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/metrics/aggregates/{namespace}/{flowId}/{metric}', reply: 'application/json' },
+  },
   createApp: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/apps', body: 'application/x-yaml', reply: 'application/json', edition: 'ee' },
     '2.0': { method: 'post', path: '/api/v1/{tenant}/apps', body: 'application/x-yaml', reply: 'application/json', edition: 'ee' },
+  },
+  createBackfill: {
+    '2.0': { method: 'put', path: '/api/v1/{tenant}/triggers/backfill/create', body: 'application/json', reply: 'application/json' },
   },
   createExecution: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{namespace}/{id}', body: 'multipart/form-data', reply: 'application/json' },
@@ -33,13 +40,128 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'post', path: '/api/v1/{tenant}/flows', body: 'application/x-yaml', reply: 'application/json' },
     '2.0': { method: 'post', path: '/api/v1/{tenant}/flows', body: 'application/x-yaml', reply: 'application/json' },
   },
+  createNamespace: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/namespaces', body: 'application/json', reply: 'application/json', edition: 'ee' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/namespaces', body: 'application/json', reply: 'application/json', edition: 'ee' },
+  },
+  createNamespaceFile: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/namespaces/{namespace}/files', body: 'multipart/form-data' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/namespaces/{namespace}/files', body: 'multipart/form-data' },
+  },
+  createTestSuite: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/tests', body: 'application/x-yaml', reply: 'application/json', edition: 'ee' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/tests', body: 'application/x-yaml', reply: 'application/json', edition: 'ee' },
+  },
+  deleteApp: {
+    '1.3': { method: 'delete', path: '/api/v1/{tenant}/apps/{uid}', edition: 'ee' },
+    '2.0': { method: 'delete', path: '/api/v1/{tenant}/apps/{uid}', edition: 'ee' },
+  },
+  deleteBackfill: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/triggers/backfill/delete', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/triggers/backfill/delete', body: 'application/json', reply: 'application/json' },
+  },
+  deleteExecution: {
+    '1.3': { method: 'delete', path: '/api/v1/{tenant}/executions/{executionId}' },
+    '2.0': { method: 'delete', path: '/api/v1/{tenant}/executions/{executionId}' },
+  },
+  deleteExecutionsByIds: {
+    '1.3': { method: 'delete', path: '/api/v1/{tenant}/executions/by-ids', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'delete', path: '/api/v1/{tenant}/executions/by-ids', body: 'application/json', reply: 'application/json' },
+  },
+  deleteFileDirectory: {
+    '1.3': { method: 'delete', path: '/api/v1/{tenant}/namespaces/{namespace}/files' },
+    '2.0': { method: 'delete', path: '/api/v1/{tenant}/namespaces/{namespace}/files' },
+  },
+  deleteFlow: {
+    '1.3': { method: 'delete', path: '/api/v1/{tenant}/flows/{namespace}/{id}' },
+    '2.0': { method: 'delete', path: '/api/v1/{tenant}/flows/{namespace}/{id}' },
+  },
+  deleteFlowsByIds: {
+    '1.3': { method: 'delete', path: '/api/v1/{tenant}/flows/delete/by-ids', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'delete', path: '/api/v1/{tenant}/flows/delete/by-ids', body: 'application/json', reply: 'application/json' },
+  },
+  deleteKeyValue: {
+    '1.3': { method: 'delete', path: '/api/v1/{tenant}/namespaces/{namespace}/kv/{key}', reply: 'application/json' },
+    '2.0': { method: 'delete', path: '/api/v1/{tenant}/namespaces/{namespace}/kv/{key}', reply: 'application/json' },
+  },
+  deleteLogsFromExecution: {
+    '1.3': { method: 'delete', path: '/api/v1/{tenant}/logs/{executionId}' },
+    '2.0': { method: 'delete', path: '/api/v1/{tenant}/logs/{executionId}' },
+  },
+  deleteTestSuite: {
+    '1.3': { method: 'delete', path: '/api/v1/{tenant}/tests/{namespace}/{id}', edition: 'ee' },
+    '2.0': { method: 'delete', path: '/api/v1/{tenant}/tests/{namespace}/{id}', edition: 'ee' },
+  },
+  deleteTrigger: {
+    '1.3': { method: 'delete', path: '/api/v1/{tenant}/triggers/{namespace}/{flowId}/{triggerId}' },
+    '2.0': { method: 'delete', path: '/api/v1/{tenant}/triggers/{namespace}/{flowId}/{triggerId}' },
+  },
+  disableApp: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/apps/{uid}/disable', reply: 'application/json', edition: 'ee' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/apps/{uid}/disable', reply: 'application/json', edition: 'ee' },
+  },
+  disableFlowsByIds: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/flows/disable/by-ids', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/flows/disable/by-ids', body: 'application/json', reply: 'application/json' },
+  },
+  disableTriggerById: {
+    '2.0': { method: 'put', path: '/api/v1/{tenant}/triggers/set-disabled', body: 'application/json', reply: 'application/json' },
+  },
+  disabledTriggersByIds: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/triggers/set-disabled/by-triggers', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/triggers/set-disabled/by-triggers', body: 'application/json', reply: 'application/json' },
+  },
+  downloadFileFromExecution: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}/file', reply: 'application/octet-stream' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}/file', reply: 'application/octet-stream' },
+  },
+  enableApp: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/apps/{uid}/enable', reply: 'application/json', edition: 'ee' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/apps/{uid}/enable', reply: 'application/json', edition: 'ee' },
+  },
+  enableFlowsByIds: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/flows/enable/by-ids', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/flows/enable/by-ids', body: 'application/json', reply: 'application/json' },
+  },
+  evalExpression: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/eval', body: 'text/plain', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/actions/eval', body: 'text/plain', reply: 'application/json' },
+  },
+  evalTaskRunExpression: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/eval/{taskRunId}', body: 'text/plain', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/actions/eval/{taskRunId}', body: 'text/plain', reply: 'application/json' },
+  },
   followExecution: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}/follow', reply: 'text/event-stream' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}/follow', reply: 'text/event-stream' },
   },
+  forceRunByIds: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/force-run/by-ids', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/force-run/by-ids', body: 'application/json', reply: 'application/json' },
+  },
+  forceRunExecution: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/force-run', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/actions/force-run', reply: 'application/json' },
+  },
+  generateFlowGraph: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/flows/{namespace}/{id}/graph', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/flows/{namespace}/{id}/graph', reply: 'application/json' },
+  },
+  generateFlowGraphFromSource: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/flows/graph', body: 'application/x-yaml', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/flows/graph', body: 'application/x-yaml', reply: 'application/json' },
+  },
   getApp: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/apps/{uid}', reply: 'application/json', edition: 'ee' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/apps/{uid}', reply: 'application/json', edition: 'ee' },
+  },
+  getBlueprint: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/blueprints/community/{kind}/{id}', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/blueprints/community/{kind}/{id}', reply: 'application/json' },
+  },
+  getBlueprintSource: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/blueprints/community/{kind}/{id}/source', reply: 'application/yaml' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/blueprints/community/{kind}/{id}/source', reply: 'application/yaml' },
   },
   getConfiguration: {
     '1.3': { method: 'get', path: '/api/v1/configs', reply: 'application/json' },
@@ -53,9 +175,49 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}', reply: 'application/json' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}', reply: 'application/json' },
   },
+  getFileContent: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/files', reply: 'application/octet-stream' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/files', reply: 'application/octet-stream' },
+  },
+  getFileMetadatas: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/files/stats', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/files/stats', reply: 'application/json' },
+  },
+  getFileMetadatasFromExecution: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}/file/metas', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}/file/metas', reply: 'application/json' },
+  },
   getFlow: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/flows/{namespace}/{id}', reply: 'application/json' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/flows/{namespace}/{id}', reply: 'application/json' },
+  },
+  getFlowDependencies: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/flows/{namespace}/{id}/dependencies', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/flows/{namespace}/{id}/dependencies', reply: 'application/json' },
+  },
+  getFlowDependenciesFromNamespace: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/dependencies', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/dependencies', reply: 'application/json' },
+  },
+  getInheritedSecrets: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/inherited-secrets', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/inherited-secrets', reply: 'application/json' },
+  },
+  getKeyValue: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/kv/{key}', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/kv/{key}', reply: 'application/json' },
+  },
+  getLatestExecutions: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/latest', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/latest', body: 'application/json', reply: 'application/json' },
+  },
+  getNamespace: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/namespaces/{id}', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/namespaces/{id}', reply: 'application/json' },
+  },
+  getPluginDocumentation: {
+    '1.3': { method: 'get', path: '/api/v1/plugins/{cls}', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/plugins/{cls}', reply: 'application/json' },
   },
   getTaskOutputsInformation: {
     '2.0': { method: 'get', path: '/api/v1/{tenant}/outputs/{executionId}', reply: 'application/json', elsewhere: '/api/v1/{tenant}/outputs/executions/{executionId}' },
@@ -63,17 +225,117 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
   getTaskRunOutputs: {
     '2.0': { method: 'get', path: '/api/v1/{tenant}/outputs/{executionId}/{taskRunId}', reply: 'application/json', elsewhere: '/api/v1/{tenant}/outputs/tasks/{executionId}/{taskRunId}' },
   },
+  getTestSuite: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/tests/{namespace}/{id}', reply: 'application/json', edition: 'ee' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/tests/{namespace}/{id}', reply: 'application/json', edition: 'ee' },
+  },
   killExecution: {
     '1.3': { method: 'delete', path: '/api/v1/{tenant}/executions/{executionId}/kill' },
     '2.0': { method: 'delete', path: '/api/v1/{tenant}/executions/{executionId}/actions/kill', reply: 'text/json' },
+  },
+  killExecutionsByIds: {
+    '1.3': { method: 'delete', path: '/api/v1/{tenant}/executions/kill/by-ids', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'delete', path: '/api/v1/{tenant}/executions/kill/by-ids', body: 'application/json', reply: 'application/json' },
+  },
+  listAllKeys: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/kv', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/kv', reply: 'application/json' },
+  },
+  listFlowMetrics: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/metrics/names/{namespace}/{flowId}', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/metrics/names/{namespace}/{flowId}', reply: 'application/json' },
+  },
+  listFlowRevisions: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/flows/{namespace}/{id}/revisions', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/flows/{namespace}/{id}/revisions', reply: 'application/json' },
   },
   listLogsFromExecution: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/logs/{executionId}', reply: 'application/json' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/logs/{executionId}', reply: 'application/json' },
   },
+  listNamespaceDirectoryFiles: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/files/directory', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/files/directory', reply: 'application/json' },
+  },
+  listPlugins: {
+    '1.3': { method: 'get', path: '/api/v1/plugins', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/plugins', reply: 'application/json' },
+  },
+  moveFileDirectory: {
+    '1.3': { method: 'put', path: '/api/v1/{tenant}/namespaces/{namespace}/files' },
+    '2.0': { method: 'put', path: '/api/v1/{tenant}/namespaces/{namespace}/files' },
+  },
+  pauseBackfill: {
+    '1.3': { method: 'put', path: '/api/v1/{tenant}/triggers/backfill/pause', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'put', path: '/api/v1/{tenant}/triggers/backfill/pause', body: 'application/json', reply: 'application/json' },
+  },
+  pauseExecution: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/pause' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/actions/pause', reply: 'application/json' },
+  },
+  pauseExecutionsByIds: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/pause/by-ids', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/pause/by-ids', body: 'application/json', reply: 'application/json' },
+  },
+  previewFileFromExecution: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}/file/preview', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/executions/{executionId}/file/preview', reply: 'application/json' },
+  },
+  replayExecution: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/replay', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/actions/replay', reply: 'application/json' },
+  },
+  replayExecutionWithinputs: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/replay-with-inputs', body: 'multipart/form-data', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/actions/replay-with-inputs', body: 'multipart/form-data', reply: 'application/json' },
+  },
+  replayExecutionsByIds: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/replay/by-ids', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/replay/by-ids', body: 'application/json', reply: 'application/json' },
+  },
+  restartExecution: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/restart', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/actions/restart', reply: 'application/json' },
+  },
+  restartExecutionsByIds: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/restart/by-ids', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/restart/by-ids', body: 'application/json', reply: 'application/json' },
+  },
+  restartTrigger: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/triggers/{namespace}/{flowId}/{triggerId}/restart', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/triggers/{namespace}/{flowId}/{triggerId}/restart', reply: 'application/json' },
+  },
+  resumeExecution: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/resume', body: 'multipart/form-data' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/actions/resume', body: 'multipart/form-data', reply: 'application/json' },
+  },
+  resumeExecutionFromBreakpoint: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/resume-from-breakpoint' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/actions/resume-from-breakpoint', reply: 'application/json' },
+  },
+  resumeExecutionsByIds: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/resume/by-ids', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/resume/by-ids', body: 'application/json', reply: 'application/json' },
+  },
+  runTestSuite: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/tests/{namespace}/{id}/run', body: 'application/json', reply: 'application/json', edition: 'ee' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/tests/{namespace}/{id}/run', body: 'application/json', reply: 'application/json', edition: 'ee' },
+  },
   searchAppsFromCatalog: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/apps/catalog', reply: 'application/json', edition: 'ee' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/apps/catalog', reply: 'application/json', edition: 'ee' },
+  },
+  searchBlueprints: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/blueprints/community/{kind}', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/blueprints/community/{kind}', reply: 'application/json' },
+  },
+  searchByExecution: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/metrics/{executionId}', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/metrics/{executionId}', reply: 'application/json' },
+  },
+  searchConcurrencyLimits: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/concurrency-limit/search', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/concurrency-limit/search', reply: 'application/json' },
   },
   searchExecutions: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/executions/search', reply: 'application/json' },
@@ -83,21 +345,100 @@ export const routes: { readonly [Id in keyof Operations1_3 | keyof Operations2_0
     '1.3': { method: 'get', path: '/api/v1/{tenant}/flows/search', reply: 'application/json' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/flows/search', reply: 'application/json' },
   },
+  searchFlowsBySourceCode: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/flows/source', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/flows/source', reply: 'application/json' },
+  },
+  searchLogs: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/logs/search', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/logs/search', reply: 'application/json' },
+  },
+  searchNamespaceFiles: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/files/search', reply: 'application/json' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/namespaces/{namespace}/files/search', reply: 'application/json' },
+  },
   searchNamespaces: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/namespaces/search', reply: 'application/json' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/namespaces/search', reply: 'application/json' },
+  },
+  searchTestSuites: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/tests/search', reply: 'application/json', edition: 'ee' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/tests/search', reply: 'application/json', edition: 'ee' },
+  },
+  searchTestSuitesResults: {
+    '1.3': { method: 'get', path: '/api/v1/{tenant}/tests/results/search', reply: 'application/json', edition: 'ee' },
+    '2.0': { method: 'get', path: '/api/v1/{tenant}/tests/results/search', reply: 'application/json', edition: 'ee' },
   },
   searchTriggers: {
     '1.3': { method: 'get', path: '/api/v1/{tenant}/triggers/search', reply: 'application/json' },
     '2.0': { method: 'get', path: '/api/v1/{tenant}/triggers/search', reply: 'application/json' },
   },
+  setKeyValue: {
+    '1.3': { method: 'put', path: '/api/v1/{tenant}/namespaces/{namespace}/kv/{key}', body: 'text/plain' },
+    '2.0': { method: 'put', path: '/api/v1/{tenant}/namespaces/{namespace}/kv/{key}', body: 'text/plain' },
+  },
+  setLabelsOnTerminatedExecution: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/labels', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/actions/labels', body: 'application/json', reply: 'application/json' },
+  },
+  unlockTrigger: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/triggers/{namespace}/{flowId}/{triggerId}/unlock', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/triggers/{namespace}/{flowId}/{triggerId}/unlock', reply: 'application/json' },
+  },
+  unpauseBackfill: {
+    '1.3': { method: 'put', path: '/api/v1/{tenant}/triggers/backfill/unpause', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'put', path: '/api/v1/{tenant}/triggers/backfill/unpause', body: 'application/json', reply: 'application/json' },
+  },
+  unqueueExecution: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/unqueue', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/actions/unqueue', reply: 'application/json' },
+  },
+  unqueueExecutionsByIds: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/unqueue/by-ids', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/unqueue/by-ids', body: 'application/json', reply: 'application/json' },
+  },
+  updateApp: {
+    '1.3': { method: 'put', path: '/api/v1/{tenant}/apps/{uid}', body: 'application/x-yaml', reply: 'application/json', edition: 'ee' },
+    '2.0': { method: 'put', path: '/api/v1/{tenant}/apps/{uid}', body: 'application/x-yaml', reply: 'application/json', edition: 'ee' },
+  },
+  updateExecutionStatus: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/change-status', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/actions/change-status', reply: 'application/json' },
+  },
+  updateExecutionsStatusByIds: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/change-status/by-ids', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/change-status/by-ids', body: 'application/json', reply: 'application/json' },
+  },
   updateFlow: {
     '1.3': { method: 'put', path: '/api/v1/{tenant}/flows/{namespace}/{id}', body: 'application/x-yaml', reply: 'application/json' },
     '2.0': { method: 'put', path: '/api/v1/{tenant}/flows/{namespace}/{id}', body: 'application/x-yaml', reply: 'application/json' },
   },
+  updateNamespace: {
+    '1.3': { method: 'put', path: '/api/v1/{tenant}/namespaces/{id}', body: 'application/json', reply: 'application/json', edition: 'ee' },
+    '2.0': { method: 'put', path: '/api/v1/{tenant}/namespaces/{id}', body: 'application/json', reply: 'application/json', edition: 'ee' },
+  },
+  updateTaskRunState: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/state', body: 'application/json', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/{executionId}/actions/state', body: 'application/json', reply: 'application/json' },
+  },
+  updateTestSuite: {
+    '1.3': { method: 'put', path: '/api/v1/{tenant}/tests/{namespace}/{id}', body: 'application/x-yaml', reply: 'application/json', edition: 'ee' },
+    '2.0': { method: 'put', path: '/api/v1/{tenant}/tests/{namespace}/{id}', body: 'application/x-yaml', reply: 'application/json', edition: 'ee' },
+  },
+  updateTrigger: {
+    '1.3': { method: 'put', path: '/api/v1/{tenant}/triggers', body: 'application/json', reply: 'application/json' },
+  },
   validateFlows: {
     '1.3': { method: 'post', path: '/api/v1/{tenant}/flows/validate', body: 'application/x-yaml', reply: 'application/json' },
     '2.0': { method: 'post', path: '/api/v1/{tenant}/flows/validate', body: 'application/x-yaml', reply: 'application/json' },
+  },
+  validateNewExecutionInputs: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/executions/{namespace}/{id}/validate', body: 'multipart/form-data', reply: 'application/json' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/executions/{namespace}/{id}/validate', body: 'multipart/form-data', reply: 'application/json' },
+  },
+  validateTestSuite: {
+    '1.3': { method: 'post', path: '/api/v1/{tenant}/tests/validate', body: 'application/x-yaml', reply: 'application/json', edition: 'ee' },
+    '2.0': { method: 'post', path: '/api/v1/{tenant}/tests/validate', body: 'application/x-yaml', reply: 'application/json', edition: 'ee' },
   },
 };
 

@@ -27,8 +27,40 @@ export interface paths {
             cookie?: never;
         };
         get: operations["getApp"];
-        put?: never;
+        put: operations["updateApp"];
         post?: never;
+        delete: operations["deleteApp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/apps/{uid}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["disableApp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/apps/{uid}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["enableApp"];
         delete?: never;
         options?: never;
         head?: never;
@@ -51,6 +83,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/{tenant}/blueprints/community/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchBlueprints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/blueprints/community/{kind}/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getBlueprint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/blueprints/community/{kind}/{id}/source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getBlueprintSource"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/concurrency-limit/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchConcurrencyLimits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/{tenant}/executions/{executionId}": {
         parameters: {
             query?: never;
@@ -59,6 +155,102 @@ export interface paths {
             cookie?: never;
         };
         get: operations["getExecution"];
+        put?: never;
+        post?: never;
+        delete: operations["deleteExecution"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/change-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["updateExecutionStatus"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/eval": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["evalExpression"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/eval/{taskRunId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["evalTaskRunExpression"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["downloadFileFromExecution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/file/metas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getFileMetadatasFromExecution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/file/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["previewFileFromExecution"];
         put?: never;
         post?: never;
         delete?: never;
@@ -83,6 +275,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/{tenant}/executions/{executionId}/force-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["forceRunExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/{tenant}/executions/{executionId}/kill": {
         parameters: {
             query?: never;
@@ -94,6 +302,150 @@ export interface paths {
         put?: never;
         post?: never;
         delete: operations["killExecution"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["setLabelsOnTerminatedExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["pauseExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["replayExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/replay-with-inputs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["replayExecutionWithinputs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["restartExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["resumeExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/resume-from-breakpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["resumeExecutionFromBreakpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["updateTaskRunState"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/{executionId}/unqueue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["unqueueExecution"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -115,6 +467,166 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/{tenant}/executions/{namespace}/{id}/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["validateNewExecutionInputs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["deleteExecutionsByIds"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/change-status/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["updateExecutionsStatusByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/force-run/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["forceRunByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/kill/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["killExecutionsByIds"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/latest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["getLatestExecutions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/pause/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["pauseExecutionsByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/replay/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["replayExecutionsByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/restart/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["restartExecutionsByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/resume/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["resumeExecutionsByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/{tenant}/executions/search": {
         parameters: {
             query?: never;
@@ -125,6 +637,22 @@ export interface paths {
         get: operations["searchExecutions"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/executions/unqueue/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["unqueueExecutionsByIds"];
         delete?: never;
         options?: never;
         head?: never;
@@ -157,6 +685,118 @@ export interface paths {
         get: operations["getFlow"];
         put: operations["updateFlow"];
         post?: never;
+        delete: operations["deleteFlow"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/{namespace}/{id}/dependencies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getFlowDependencies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/{namespace}/{id}/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["generateFlowGraph"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/{namespace}/{id}/revisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listFlowRevisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/delete/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["deleteFlowsByIds"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/disable/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["disableFlowsByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/enable/by-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["enableFlowsByIds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["generateFlowGraphFromSource"];
         delete?: never;
         options?: never;
         head?: never;
@@ -171,6 +811,22 @@ export interface paths {
             cookie?: never;
         };
         get: operations["searchFlows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/flows/source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchFlowsBySourceCode"];
         put?: never;
         post?: never;
         delete?: never;
@@ -195,6 +851,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/{tenant}/kv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listAllKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/{tenant}/logs/{executionId}": {
         parameters: {
             query?: never;
@@ -205,7 +877,215 @@ export interface paths {
         get: operations["listLogsFromExecution"];
         put?: never;
         post?: never;
+        delete: operations["deleteLogsFromExecution"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/logs/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchLogs"];
+        put?: never;
+        post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/metrics/{executionId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchByExecution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/metrics/aggregates/{namespace}/{flowId}/{metric}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["aggregateMetricsFromFlow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/metrics/names/{namespace}/{flowId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listFlowMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["createNamespace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getNamespace"];
+        put: operations["updateNamespace"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{namespace}/dependencies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getFlowDependenciesFromNamespace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{namespace}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getFileContent"];
+        put: operations["moveFileDirectory"];
+        post: operations["createNamespaceFile"];
+        delete: operations["deleteFileDirectory"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{namespace}/files/directory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listNamespaceDirectoryFiles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{namespace}/files/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchNamespaceFiles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{namespace}/files/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getFileMetadatas"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{namespace}/inherited-secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getInheritedSecrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/namespaces/{namespace}/kv/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getKeyValue"];
+        put: operations["setKeyValue"];
+        post?: never;
+        delete: operations["deleteKeyValue"];
         options?: never;
         head?: never;
         patch?: never;
@@ -227,6 +1107,214 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/{tenant}/tests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["createTestSuite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/tests/{namespace}/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getTestSuite"];
+        put: operations["updateTestSuite"];
+        post?: never;
+        delete: operations["deleteTestSuite"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/tests/{namespace}/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["runTestSuite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/tests/results/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchTestSuitesResults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/tests/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["searchTestSuites"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/tests/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["validateTestSuite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["updateTrigger"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers/{namespace}/{flowId}/{triggerId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["deleteTrigger"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers/{namespace}/{flowId}/{triggerId}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["restartTrigger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers/{namespace}/{flowId}/{triggerId}/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["unlockTrigger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers/backfill/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["deleteBackfill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers/backfill/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["pauseBackfill"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers/backfill/unpause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["unpauseBackfill"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/{tenant}/triggers/search": {
         parameters: {
             query?: never;
@@ -237,6 +1325,22 @@ export interface paths {
         get: operations["searchTriggers"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/{tenant}/triggers/set-disabled/by-triggers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["disabledTriggersByIds"];
         delete?: never;
         options?: never;
         head?: never;
@@ -275,9 +1379,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/plugins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listPlugins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plugins/{cls}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getPluginDocumentation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export interface components {
     schemas: {
+        AbstractGraph: {
+            branchType?: components["schemas"]["AbstractGraph.BranchType"];
+            type?: string;
+            uid?: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /** @enum {string} */
+        "AbstractGraph.BranchType": "AFTER_EXECUTION" | "ERROR" | "FINALLY";
         AbstractMetricEntry_Object_: {
             description?: string;
             name: string;
@@ -310,6 +1455,20 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        "AppsController.ApiApp": {
+            /** Format: date-time */
+            created?: string;
+            enabled?: boolean;
+            flowId?: string;
+            id?: string;
+            name?: string;
+            namespace?: string;
+            tags?: string[];
+            type?: string;
+            uid?: string;
+            /** Format: date-time */
+            updated?: string;
+        };
         "AppsController.ApiAppCatalogItem": {
             description?: string;
             name?: string;
@@ -329,6 +1488,38 @@ export interface components {
             uid?: string;
             /** Format: date-time */
             updated?: string;
+        };
+        Assertion: {
+            contains?: components["schemas"]["Property_String_"];
+            description?: components["schemas"]["Property_String_"];
+            endsWith?: components["schemas"]["Property_String_"];
+            equalTo?: components["schemas"]["Property_Object_"];
+            errorMessage?: components["schemas"]["Property_String_"];
+            greaterThan?: components["schemas"]["Property_Double_"];
+            greaterThanOrEqualTo?: components["schemas"]["Property_Double_"];
+            in?: components["schemas"]["Property_List_String__"];
+            isNotNull?: components["schemas"]["Property_Boolean_"];
+            isNull?: components["schemas"]["Property_Boolean_"];
+            lessThan?: components["schemas"]["Property_Double_"];
+            lessThanOrEqualTo?: components["schemas"]["Property_Double_"];
+            notEqualTo?: components["schemas"]["Property_Object_"];
+            notIn?: components["schemas"]["Property_List_String__"];
+            startsWith?: components["schemas"]["Property_String_"];
+            taskId?: string;
+            value: components["schemas"]["Property_Object_"];
+        };
+        AssertionResult: {
+            actual: unknown;
+            description?: string;
+            errorMessage?: string;
+            expected: unknown;
+            isSuccess: boolean;
+            operator: string;
+            taskId?: string;
+        };
+        AssertionRunError: {
+            details?: string;
+            message: string;
         };
         Asset: {
             description?: string;
@@ -381,9 +1572,28 @@ export interface components {
         };
         /** @enum {string} */
         "Banner.Type": "ERROR" | "INFO" | "WARNING";
+        "BlueprintController.ApiBlueprintItem": {
+            description?: string;
+            id?: string;
+            includedTasks?: string[];
+            /** Format: date-time */
+            publishedAt?: string;
+            tags?: string[];
+            title?: string;
+        };
+        "BlueprintController.ApiBlueprintItemWithSource": components["schemas"]["BlueprintController.ApiBlueprintItem"] & {
+            kind?: components["schemas"]["BlueprintController.Kind"];
+            source?: string;
+        };
+        /** @enum {string} */
+        "BlueprintController.Kind": "APP" | "DASHBOARD" | "FLOW";
         Breakpoint: {
             id: string;
             value?: string | null;
+        };
+        BulkResponse: {
+            /** Format: int32 */
+            count?: number;
         };
         Cache: {
             enabled: boolean;
@@ -406,6 +1616,13 @@ export interface components {
         };
         /** @enum {string} */
         "Concurrency.Behavior": "CANCEL" | "FAIL" | "QUEUE";
+        ConcurrencyLimit: {
+            flowId: string;
+            namespace: string;
+            /** Format: int32 */
+            running?: number;
+            tenantId: string;
+        };
         Condition: {
             type: string;
         } & {
@@ -414,6 +1631,10 @@ export interface components {
         DependsOn: {
             condition?: string | null;
             inputs?: string[] | null;
+        };
+        DocumentationWithSchema: {
+            markdown?: string;
+            schema?: components["schemas"]["PluginSchema"];
         };
         /** @enum {string} */
         "EditionProvider.Edition": "EE" | "OSS";
@@ -449,10 +1670,49 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        "ExecutionController.ApiValidateExecutionInputsResponse": {
+            checks?: components["schemas"]["ExecutionController.ApiValidateExecutionInputsResponse.ApiCheckFailure"][];
+            id?: string;
+            inputs?: components["schemas"]["ExecutionController.ApiValidateExecutionInputsResponse.ApiInputAndValue"][];
+            namespace?: string;
+        };
+        "ExecutionController.ApiValidateExecutionInputsResponse.ApiCheckFailure": {
+            behavior?: components["schemas"]["Check.Behavior"];
+            message?: string;
+            style?: components["schemas"]["Check.Style"];
+        };
+        "ExecutionController.ApiValidateExecutionInputsResponse.ApiInputAndValue": {
+            enabled?: boolean;
+            errors?: components["schemas"]["ExecutionController.ApiValidateExecutionInputsResponse.ApiInputError"][];
+            input?: components["schemas"]["Input_Object_"];
+            isDefault?: boolean;
+            value?: unknown;
+        };
+        "ExecutionController.ApiValidateExecutionInputsResponse.ApiInputError": {
+            message: string;
+            renderError?: boolean;
+        };
+        "ExecutionController.EvalResult": {
+            error?: string;
+            result?: string;
+            stackTrace?: string;
+        };
         "ExecutionController.ExecutionResponse": WithRequired<components["schemas"]["Execution"], "deleted"> & {
             deleted: boolean;
             /** Format: uri */
             url?: string;
+        };
+        "ExecutionController.LastExecutionResponse": {
+            flowId?: string;
+            id?: string;
+            namespace?: string;
+            /** Format: date-time */
+            startDate?: string;
+            status?: components["schemas"]["State.Type"];
+        };
+        "ExecutionController.StateRequest": {
+            state?: components["schemas"]["State.Type"];
+            taskRunId?: string;
         };
         /** @enum {string} */
         ExecutionKind: "NORMAL" | "PLAYGROUND" | "TEST";
@@ -466,6 +1726,10 @@ export interface components {
         "ExecutionRepositoryInterface.ChildFilter": "CHILD" | "MAIN";
         /** @enum {string} */
         "ExecutionRepositoryInterface.DateFilter": "END_DATE" | "START_DATE" | "START_OR_END_DATE";
+        "ExecutionRepositoryInterface.FlowFilter": {
+            id: string;
+            namespace: string;
+        };
         ExecutionTrigger: {
             id: string;
             /** Format: uri */
@@ -474,6 +1738,25 @@ export interface components {
             variables?: {
                 [key: string]: unknown;
             };
+        };
+        FileAttributes: {
+            /** Format: int64 */
+            creationTime?: number;
+            fileName?: string;
+            /** Format: int64 */
+            lastModifiedTime?: number;
+            metadata?: {
+                [key: string]: string;
+            };
+            /** Format: int64 */
+            size?: number;
+            type?: components["schemas"]["FileAttributes.FileType"];
+        };
+        /** @enum {string} */
+        "FileAttributes.FileType": "Directory" | "File";
+        FileMetas: {
+            /** Format: int64 */
+            size: number;
         };
         FilterOps: {
             CONTAINS?: string | string[] | boolean | number;
@@ -524,6 +1807,16 @@ export interface components {
             version?: components["schemas"]["FilterOps"];
             workerId?: components["schemas"]["FilterOps"];
         };
+        Fixtures: {
+            files?: {
+                [key: string]: string;
+            };
+            inputs?: {
+                [key: string]: unknown;
+            };
+            tasks?: components["schemas"]["TaskFixture"][];
+            trigger?: components["schemas"]["TriggerFixture"];
+        };
         Flow: {
             afterExecution?: components["schemas"]["Task"][];
             checks?: components["schemas"]["Check"][];
@@ -554,8 +1847,42 @@ export interface components {
             };
             workerGroup?: components["schemas"]["WorkerGroup"];
         };
+        FlowGraph: {
+            clusters?: components["schemas"]["FlowGraph.Cluster"][];
+            edges?: components["schemas"]["FlowGraph.Edge"][];
+            flowables?: string[];
+            nodes?: components["schemas"]["AbstractGraph"][];
+        };
+        "FlowGraph.Cluster": {
+            cluster?: components["schemas"]["AbstractGraph"];
+            end?: string;
+            nodes?: string[];
+            parents?: string[];
+            start?: string;
+        };
+        "FlowGraph.Edge": {
+            relation?: components["schemas"]["Relation"];
+            source?: string;
+            target?: string;
+        };
+        FlowNode: {
+            id?: string;
+            namespace?: string;
+            uid: string;
+        };
+        /** @enum {string} */
+        FlowRelation: "FLOW_TASK" | "FLOW_TRIGGER";
         /** @enum {string} */
         FlowScope: "SYSTEM" | "USER";
+        FlowTopologyGraph: {
+            edges?: components["schemas"]["FlowTopologyGraph.Edge"][];
+            nodes?: components["schemas"]["FlowNode"][];
+        };
+        "FlowTopologyGraph.Edge": {
+            relation?: components["schemas"]["FlowRelation"];
+            source?: string;
+            target?: string;
+        };
         FlowWithSource: {
             afterExecution?: components["schemas"]["Task"][];
             checks?: components["schemas"]["Check"][];
@@ -591,6 +1918,10 @@ export interface components {
             name?: string;
             type?: string;
         };
+        IdWithNamespace: {
+            id?: string;
+            namespace?: string;
+        };
         Input_Object_: {
             defaults?: components["schemas"]["Property_Object_"];
             dependsOn?: components["schemas"]["DependsOn"];
@@ -624,6 +1955,29 @@ export interface components {
             startDate: string;
             tenantId?: string;
         };
+        "KVController.KvDetail": {
+            /** Format: int32 */
+            revision?: number;
+            type?: components["schemas"]["KVType"];
+            /** Format: date-time */
+            updated?: string;
+            value?: unknown;
+        };
+        KVEntry: {
+            /** Format: date-time */
+            creationDate?: string;
+            description?: string | null;
+            /** Format: date-time */
+            expirationDate?: string | null;
+            key?: string;
+            namespace?: string;
+            /** Format: date-time */
+            updateDate?: string;
+            /** Format: int32 */
+            version?: number;
+        };
+        /** @enum {string} */
+        KVType: "BOOLEAN" | "DATE" | "DATETIME" | "DURATION" | "JSON" | "NUMBER" | "STRING";
         Label: {
             key: string;
             value: string;
@@ -717,6 +2071,34 @@ export interface components {
             logo?: string;
             name?: string;
         };
+        MetricAggregation: {
+            /** Format: date-time */
+            date: string;
+            name: string;
+            /** Format: double */
+            value?: number;
+        };
+        MetricAggregations: {
+            aggregations: components["schemas"]["MetricAggregation"][];
+            groupBy: string;
+        };
+        MetricEntry: {
+            executionId?: string | null;
+            executionKind?: components["schemas"]["ExecutionKind"] | null;
+            flowId: string;
+            name: string;
+            namespace: string;
+            tags?: {
+                [key: string]: string;
+            } | null;
+            taskId?: string | null;
+            taskRunId?: string | null;
+            /** Format: date-time */
+            timestamp: string;
+            type: string;
+            /** Format: double */
+            value: number;
+        };
         "MiscController.EEConfigurationOrMiscController.Configuration": {
             airgapped?: boolean;
             banner?: components["schemas"]["Banner"];
@@ -777,8 +2159,35 @@ export interface components {
             secretByTenant?: boolean;
             storageByTenant?: boolean;
         };
+        Namespace: {
+            allowedNamespaces?: components["schemas"]["Namespace.AllowedNamespace"][];
+            deleted: boolean;
+            description?: string;
+            id: string;
+            outputsInInternalStorage?: boolean;
+            pluginDefaults?: components["schemas"]["PluginDefault"][];
+            sdkDefaultAuthentication?: components["schemas"]["SDK.Auth"];
+            secretConfiguration?: {
+                [key: string]: unknown;
+            };
+            secretIsolation?: components["schemas"]["Isolation"];
+            secretReadOnly?: boolean;
+            secretType?: string;
+            storageConfiguration?: {
+                [key: string]: unknown;
+            };
+            storageIsolation?: components["schemas"]["Isolation"];
+            storageType?: string;
+            variables?: {
+                [key: string]: unknown;
+            };
+            workerGroup?: components["schemas"]["WorkerGroup"];
+        } & WithRequired<components["schemas"]["NamespaceLight"], "id">;
         "Namespace.AllowedNamespace": {
             namespace: string;
+        };
+        NamespaceLight: {
+            id: string;
         };
         NamespaceOrNamespaceLight: {
             allowedNamespaces?: components["schemas"]["Namespace.AllowedNamespace"][];
@@ -817,6 +2226,16 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
+        "PagedResults_BlueprintController.ApiBlueprintItem_": {
+            results: components["schemas"]["BlueprintController.ApiBlueprintItem"][];
+            /** Format: int64 */
+            total: number;
+        };
+        PagedResults_ConcurrencyLimit_: {
+            results: components["schemas"]["ConcurrencyLimit"][];
+            /** Format: int64 */
+            total: number;
+        };
         PagedResults_Execution_: {
             results: components["schemas"]["Execution"][];
             /** Format: int64 */
@@ -827,8 +2246,38 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
+        PagedResults_KVEntry_: {
+            results: components["schemas"]["KVEntry"][];
+            /** Format: int64 */
+            total: number;
+        };
+        PagedResults_LogEntry_: {
+            results: components["schemas"]["LogEntry"][];
+            /** Format: int64 */
+            total: number;
+        };
+        PagedResults_MetricEntry_: {
+            results: components["schemas"]["MetricEntry"][];
+            /** Format: int64 */
+            total: number;
+        };
         PagedResults_Namespace_: {
             results: components["schemas"]["NamespaceOrNamespaceLight"][];
+            /** Format: int64 */
+            total: number;
+        };
+        PagedResults_SearchResult_Flow__: {
+            results: components["schemas"]["SearchResult_Flow_"][];
+            /** Format: int64 */
+            total: number;
+        };
+        PagedResults_TestSuite_: {
+            results: components["schemas"]["TestSuite"][];
+            /** Format: int64 */
+            total: number;
+        };
+        PagedResults_TestSuiteRunResult_: {
+            results: components["schemas"]["TestSuiteRunResult"][];
             /** Format: int64 */
             total: number;
         };
@@ -836,6 +2285,42 @@ export interface components {
             results: components["schemas"]["TriggerController.Triggers"][];
             /** Format: int64 */
             total: number;
+        };
+        Plugin: {
+            additionalPlugins?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            aliases?: string[];
+            appBlocks?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            apps?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            categories?: components["schemas"]["PluginSubGroup.PluginCategory"][];
+            charts?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            conditions?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            controllers?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            dataFilters?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            dataFiltersKPI?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            description?: string;
+            group?: string;
+            guides?: string[];
+            license?: string;
+            logExporters?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            longDescription?: string;
+            manifest?: {
+                [key: string]: string;
+            };
+            name?: string;
+            secrets?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            storages?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            subGroup?: string;
+            taskRunners?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            tasks?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            title?: string;
+            triggers?: components["schemas"]["Plugin.PluginElementMetadata"][];
+            version?: string;
+        };
+        "Plugin.PluginElementMetadata": {
+            cls?: string;
+            deprecated?: boolean;
+            description?: string;
+            title?: string;
         };
         PluginDefault: {
             forced?: boolean;
@@ -845,12 +2330,33 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        PluginSchema: {
+            definitions?: {
+                [key: string]: unknown;
+            };
+            outputs?: {
+                [key: string]: unknown;
+            };
+            properties?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @enum {string} */
+        "PluginSubGroup.PluginCategory": "AI" | "ALERTING" | "BATCH" | "BI" | "BUSINESS" | "CLOUD" | "CORE" | "DATA" | "DATABASE" | "INFRASTRUCTURE" | "INGESTION" | "MESSAGING" | "OTHER" | "SCRIPT" | "STORAGE" | "TOOL" | "TRANSFORMATION";
         Property_Boolean_: string | boolean;
+        Property_Double_: string | number;
         Property_Duration_: string;
         Property_List_Asset__: string | components["schemas"]["Asset"][];
         Property_List_AssetIdentifier__: string | components["schemas"]["AssetIdentifier"][];
+        Property_List_String__: string | string[];
         Property_Object_: string | unknown;
         Property_String_: string;
+        Relation: {
+            relationType?: components["schemas"]["RelationType"];
+            value?: string;
+        };
+        /** @enum {string} */
+        RelationType: "AFTER_EXECUTION" | "CHOICE" | "DYNAMIC" | "ERROR" | "FINALLY" | "PARALLEL" | "SEQUENTIAL";
         RightSidebarConfiguration: {
             customLinks?: {
                 [key: string]: components["schemas"]["RightSidebarConfiguration.CustomLink"];
@@ -864,6 +2370,10 @@ export interface components {
             apiToken?: string | null;
             password?: string | null;
             username?: string | null;
+        };
+        SearchResult_Flow_: {
+            fragments?: string[];
+            model?: components["schemas"]["Flow"];
         };
         /** @enum {string} */
         ServiceType: "EXECUTOR" | "INDEXER" | "INVALID" | "SCHEDULER" | "WEBSERVER" | "WORKER";
@@ -950,6 +2460,33 @@ export interface components {
             state: components["schemas"]["State"];
             workerId?: string | null;
         };
+        /** @enum {string} */
+        TestState: "ERROR" | "FAILED" | "SKIPPED" | "SUCCESS";
+        TestSuite: {
+            deleted?: boolean;
+            description?: string;
+            disabled?: boolean;
+            flowId: string;
+            id: string;
+            namespace: string;
+            source?: string;
+            testCases: components["schemas"]["UnitTest"][];
+        };
+        "TestSuiteController.RunRequest": {
+            testCases?: string[];
+        };
+        TestSuiteRunResult: {
+            /** Format: date-time */
+            endDate: string;
+            flowId: string;
+            id: string;
+            namespace: string;
+            results?: components["schemas"]["UnitTestResult"][];
+            /** Format: date-time */
+            startDate: string;
+            state: components["schemas"]["TestState"];
+            testSuiteId: string;
+        };
         Trigger: components["schemas"]["TriggerContext"] & {
             /** Format: date-time */
             evaluateRunningDate?: string | null;
@@ -972,12 +2509,42 @@ export interface components {
             tenantId?: string;
             triggerId: string;
         };
+        "TriggerController.SetDisabledRequest": {
+            disabled: boolean;
+            triggers: components["schemas"]["Trigger"][];
+        };
         "TriggerController.Triggers": {
             abstractTrigger?: components["schemas"]["AbstractTrigger"];
             triggerContext?: components["schemas"]["Trigger"];
         };
+        TriggerFixture: {
+            id: string;
+            type: string;
+            variables?: {
+                [key: string]: unknown;
+            };
+        };
         /** @enum {string} */
         Type: "ARRAY" | "BOOL" | "BOOLEAN" | "DATE" | "DATETIME" | "DURATION" | "EMAIL" | "ENUM" | "FILE" | "FLOAT" | "FORM" | "INT" | "JSON" | "MULTISELECT" | "SECRET" | "SELECT" | "STRING" | "TIME" | "URI" | "YAML";
+        UnitTest: {
+            assertions: components["schemas"]["Assertion"][];
+            description?: string;
+            disabled?: boolean;
+            fixtures?: components["schemas"]["Fixtures"];
+            id: string;
+            type: string;
+        };
+        UnitTestResult: {
+            assertionResults: components["schemas"]["AssertionResult"][];
+            errors: components["schemas"]["AssertionRunError"][];
+            executionId?: string;
+            fixtures?: components["schemas"]["Fixtures"];
+            state: components["schemas"]["TestState"];
+            testId: string;
+            testType: string;
+            /** Format: uri */
+            url?: string;
+        };
         ValidateConstraintViolation: {
             constraints?: string;
             deprecationPaths?: string[];
@@ -1051,6 +2618,96 @@ export interface operations {
             };
         };
     };
+    updateApp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-yaml": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppsController.ApiAppSource"];
+                };
+            };
+        };
+    };
+    deleteApp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    disableApp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppsController.ApiApp"];
+                };
+            };
+        };
+    };
+    enableApp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppsController.ApiApp"];
+                };
+            };
+        };
+    };
     searchAppsFromCatalog: {
         parameters: {
             query?: {
@@ -1077,6 +2734,101 @@ export interface operations {
             };
         };
     };
+    searchBlueprints: {
+        parameters: {
+            query?: {
+                page?: number;
+                q?: string | null;
+                size?: number;
+                sort?: string | null;
+                tags?: string[] | null;
+            };
+            header?: never;
+            path: {
+                kind: components["schemas"]["BlueprintController.Kind"];
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_BlueprintController.ApiBlueprintItem_"];
+                };
+            };
+        };
+    };
+    getBlueprint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                kind: components["schemas"]["BlueprintController.Kind"];
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlueprintController.ApiBlueprintItemWithSource"];
+                };
+            };
+        };
+    };
+    getBlueprintSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                kind: components["schemas"]["BlueprintController.Kind"];
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/yaml": string;
+                };
+            };
+        };
+    };
+    searchConcurrencyLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_ConcurrencyLimit_"];
+                };
+            };
+        };
+    };
     getExecution: {
         parameters: {
             query?: never;
@@ -1095,6 +2847,187 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Execution"];
+                };
+            };
+        };
+    };
+    deleteExecution: {
+        parameters: {
+            query?: {
+                deleteLogs?: boolean;
+                deleteMetrics?: boolean;
+                deleteStorage?: boolean;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    updateExecutionStatus: {
+        parameters: {
+            query: {
+                status: components["schemas"]["State.Type"];
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+        };
+    };
+    evalExpression: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionController.EvalResult"];
+                };
+            };
+        };
+    };
+    evalTaskRunExpression: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                executionId: string;
+                taskRunId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionController.EvalResult"];
+                };
+            };
+        };
+    };
+    downloadFileFromExecution: {
+        parameters: {
+            query: {
+                path: string;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": ReadableStream<Uint8Array>;
+                };
+            };
+        };
+    };
+    getFileMetadatasFromExecution: {
+        parameters: {
+            query: {
+                path: string;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileMetas"];
+                };
+            };
+        };
+    };
+    previewFileFromExecution: {
+        parameters: {
+            query: {
+                encoding?: string;
+                maxRows?: number | null;
+                path: string;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
         };
@@ -1121,6 +3054,28 @@ export interface operations {
             };
         };
     };
+    forceRunExecution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+        };
+    };
     killExecution: {
         parameters: {
             query?: {
@@ -1140,6 +3095,238 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    setLabelsOnTerminatedExecution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Label"][];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    pauseExecution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    replayExecution: {
+        parameters: {
+            query?: {
+                breakpoints?: string | null;
+                revision?: number | null;
+                taskRunId?: string | null;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+        };
+    };
+    replayExecutionWithinputs: {
+        parameters: {
+            query?: {
+                breakpoints?: string | null;
+                revision?: number | null;
+                taskRunId?: string | null;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+        };
+    };
+    restartExecution: {
+        parameters: {
+            query?: {
+                revision?: number | null;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+        };
+    };
+    resumeExecution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    resumeExecutionFromBreakpoint: {
+        parameters: {
+            query?: {
+                breakpoints?: string | null;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    updateTaskRunState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExecutionController.StateRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+        };
+    };
+    unqueueExecution: {
+        parameters: {
+            query: {
+                state: components["schemas"]["State.Type"] | null;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
             };
         };
     };
@@ -1179,6 +3366,272 @@ export interface operations {
             };
         };
     };
+    validateNewExecutionInputs: {
+        parameters: {
+            query?: {
+                labels?: string[] | null;
+                revision?: number | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "multipart/form-data": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionController.ApiValidateExecutionInputsResponse"];
+                };
+            };
+        };
+    };
+    deleteExecutionsByIds: {
+        parameters: {
+            query?: {
+                deleteLogs?: boolean;
+                deleteMetrics?: boolean;
+                deleteStorage?: boolean;
+                includeNonTerminated?: boolean | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    updateExecutionsStatusByIds: {
+        parameters: {
+            query: {
+                newStatus: components["schemas"]["State.Type"];
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    forceRunByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    killExecutionsByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    getLatestExecutions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExecutionRepositoryInterface.FlowFilter"][];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionController.LastExecutionResponse"][];
+                };
+            };
+        };
+    };
+    pauseExecutionsByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    replayExecutionsByIds: {
+        parameters: {
+            query?: {
+                latestRevision?: boolean | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    restartExecutionsByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    resumeExecutionsByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
     searchExecutions: {
         parameters: {
             query?: {
@@ -1213,6 +3666,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PagedResults_Execution_"];
+                };
+            };
+        };
+    };
+    unqueueExecutionsByIds: {
+        parameters: {
+            query: {
+                state: components["schemas"]["State.Type"] | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
                 };
             };
         };
@@ -1296,6 +3776,212 @@ export interface operations {
             };
         };
     };
+    deleteFlow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    getFlowDependencies: {
+        parameters: {
+            query?: {
+                destinationOnly?: boolean;
+                expandAll?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowTopologyGraph"];
+                };
+            };
+        };
+    };
+    generateFlowGraph: {
+        parameters: {
+            query?: {
+                revision?: number | null;
+                subflows?: string[] | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowGraph"];
+                };
+            };
+        };
+    };
+    listFlowRevisions: {
+        parameters: {
+            query?: {
+                allowDelete?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowWithSource"][];
+                };
+            };
+        };
+    };
+    deleteFlowsByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdWithNamespace"][];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    disableFlowsByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdWithNamespace"][];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    enableFlowsByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdWithNamespace"][];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+        };
+    };
+    generateFlowGraphFromSource: {
+        parameters: {
+            query?: {
+                subflows?: string[] | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-yaml": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowGraph"];
+                };
+            };
+        };
+    };
     searchFlows: {
         parameters: {
             query?: {
@@ -1326,6 +4012,33 @@ export interface operations {
             };
         };
     };
+    searchFlowsBySourceCode: {
+        parameters: {
+            query?: {
+                namespace?: string | null;
+                page?: number;
+                q?: string | null;
+                size?: number;
+                sort?: string[] | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_SearchResult_Flow__"];
+                };
+            };
+        };
+    };
     validateFlows: {
         parameters: {
             query?: never;
@@ -1347,6 +4060,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ValidateConstraintViolation"][];
+                };
+            };
+        };
+    };
+    listAllKeys: {
+        parameters: {
+            query?: {
+                filters?: components["schemas"]["Filters"];
+                page?: number;
+                size?: number;
+                sort?: string[] | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_KVEntry_"];
                 };
             };
         };
@@ -1378,6 +4117,508 @@ export interface operations {
             };
         };
     };
+    deleteLogsFromExecution: {
+        parameters: {
+            query?: {
+                attempt?: number | null;
+                minLevel?: components["schemas"]["Level"] | null;
+                taskId?: string | null;
+                taskRunId?: string | null;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    searchLogs: {
+        parameters: {
+            query?: {
+                endDate?: string | null;
+                filters?: components["schemas"]["Filters"];
+                flowId?: string | null;
+                minLevel?: components["schemas"]["Level"] | null;
+                namespace?: string | null;
+                page?: number;
+                q?: string | null;
+                size?: number;
+                sort?: string[] | null;
+                startDate?: string | null;
+                triggerId?: string | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_LogEntry_"];
+                };
+            };
+        };
+    };
+    searchByExecution: {
+        parameters: {
+            query?: {
+                page?: number;
+                size?: number;
+                sort?: string[] | null;
+                taskId?: string | null;
+                taskRunId?: string | null;
+            };
+            header?: never;
+            path: {
+                executionId: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_MetricEntry_"];
+                };
+            };
+        };
+    };
+    aggregateMetricsFromFlow: {
+        parameters: {
+            query?: {
+                aggregation?: string;
+                endDate?: string | null;
+                startDate?: string | null;
+            };
+            header?: never;
+            path: {
+                flowId: string;
+                metric: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricAggregations"];
+                };
+            };
+        };
+    };
+    listFlowMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flowId: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+        };
+    };
+    createNamespace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Namespace"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Namespace"];
+                };
+            };
+        };
+    };
+    getNamespace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NamespaceOrNamespaceLight"];
+                };
+            };
+        };
+    };
+    updateNamespace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Namespace"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Namespace"];
+                };
+            };
+        };
+    };
+    getFlowDependenciesFromNamespace: {
+        parameters: {
+            query?: {
+                destinationOnly?: boolean;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowTopologyGraph"];
+                };
+            };
+        };
+    };
+    getFileContent: {
+        parameters: {
+            query: {
+                path: string;
+                revision?: number | null;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": ReadableStream<Uint8Array>;
+                };
+            };
+        };
+    };
+    moveFileDirectory: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    createNamespaceFile: {
+        parameters: {
+            query: {
+                path: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    deleteFileDirectory: {
+        parameters: {
+            query: {
+                path: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    listNamespaceDirectoryFiles: {
+        parameters: {
+            query?: {
+                path?: string | null;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileAttributes"][];
+                };
+            };
+        };
+    };
+    searchNamespaceFiles: {
+        parameters: {
+            query: {
+                q: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+        };
+    };
+    getFileMetadatas: {
+        parameters: {
+            query?: {
+                path?: string | null;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileAttributes"];
+                };
+            };
+        };
+    };
+    getInheritedSecrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: string[];
+                    };
+                };
+            };
+        };
+    };
+    getKeyValue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KVController.KvDetail"];
+                };
+            };
+        };
+    };
+    setKeyValue: {
+        parameters: {
+            query?: never;
+            header?: {
+                description?: string;
+                ttl?: string;
+            };
+            path: {
+                key: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    deleteKeyValue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": boolean;
+                };
+            };
+        };
+    };
     searchNamespaces: {
         parameters: {
             query?: {
@@ -1401,6 +4642,380 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PagedResults_Namespace_"];
+                };
+            };
+        };
+    };
+    createTestSuite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-yaml": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestSuite"];
+                };
+            };
+        };
+    };
+    getTestSuite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestSuite"];
+                };
+            };
+        };
+    };
+    updateTestSuite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-yaml": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestSuite"];
+                };
+            };
+        };
+    };
+    deleteTestSuite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    runTestSuite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                namespace: string;
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TestSuiteController.RunRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestSuiteRunResult"];
+                };
+            };
+        };
+    };
+    searchTestSuitesResults: {
+        parameters: {
+            query?: {
+                flowId?: string | null;
+                namespace?: string | null;
+                page?: number;
+                size?: number;
+                sort?: string[] | null;
+                testSuiteId?: string | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_TestSuiteRunResult_"];
+                };
+            };
+        };
+    };
+    searchTestSuites: {
+        parameters: {
+            query?: {
+                flowId?: string | null;
+                includeChildNamespaces?: boolean;
+                namespace?: string | null;
+                page?: number;
+                size?: number;
+                sort?: string[] | null;
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedResults_TestSuite_"];
+                };
+            };
+        };
+    };
+    validateTestSuite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-yaml": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ValidateConstraintViolation"];
+                };
+            };
+        };
+    };
+    updateTrigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Trigger"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trigger"];
+                };
+            };
+        };
+    };
+    deleteTrigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flowId: string;
+                namespace: string;
+                tenant: string;
+                triggerId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    restartTrigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flowId: string;
+                namespace: string;
+                tenant: string;
+                triggerId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    unlockTrigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flowId: string;
+                namespace: string;
+                tenant: string;
+                triggerId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trigger"];
+                };
+            };
+        };
+    };
+    deleteBackfill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Trigger"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trigger"];
+                };
+            };
+        };
+    };
+    pauseBackfill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Trigger"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trigger"];
+                };
+            };
+        };
+    };
+    unpauseBackfill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Trigger"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trigger"];
                 };
             };
         };
@@ -1431,6 +5046,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PagedResults_TriggerController.Triggers_"];
+                };
+            };
+        };
+    };
+    disabledTriggersByIds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TriggerController.SetDisabledRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
         };
@@ -1469,6 +5109,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MeController.ApiMe"];
+                };
+            };
+        };
+    };
+    listPlugins: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plugin"][];
+                };
+            };
+        };
+    };
+    getPluginDocumentation: {
+        parameters: {
+            query?: {
+                all?: boolean;
+            };
+            header?: never;
+            path: {
+                cls: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentationWithSchema"];
                 };
             };
         };

@@ -1,5 +1,6 @@
 import { asPublicError, type Code } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { Unconfirmed } from '../../tools/confirm.ts';
 import { bounded } from '../bounds.ts';
 import type { Layer } from '../pipeline.ts';
 
@@ -26,6 +27,7 @@ export const explain =
       log[error.code === 'internal' ? 'error' : 'debug']({ err: error, tool: call.tool.name, request_id: request }, 'call failed');
       const answer = {
         facts: { error: error.code, message: error.message, ...(!mendable.has(error.code) && { request_id: request }) },
+        ...(error instanceof Unconfirmed && { confirm: error.confirm }),
         ...(error.quoted && { blocks: [{ name: 'kestra_says', language: 'text', text: error.quoted }] }),
       };
       return { failed: true, answer: bounded(answer, longest) };

@@ -1,13 +1,13 @@
 import type { Admission, Kind } from '../admission.ts';
 import { bounded } from '../bounds.ts';
-import type { Layer } from '../pipeline.ts';
+import type { Layer, ToolCall } from '../pipeline.ts';
 
 /** Calls take turns. Where a whole request takes its turn before anything of it is read further, this layer is left out. */
 export const takeTurns =
-  (admission: Admission, kindOf: (name: string, args: unknown) => Kind): Layer =>
+  (admission: Admission, kindOf: (call: ToolCall) => Kind): Layer =>
   (next) =>
   async (call) => {
-    const leave = await admission.enter(call.session.principal.key, kindOf(call.tool.name, call.args), 1, call.signal);
+    const leave = await admission.enter(call.session.principal.key, kindOf(call), 1, call.signal);
     try {
       return await next(call);
     } finally {

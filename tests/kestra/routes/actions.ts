@@ -311,7 +311,8 @@ function resumeFromBreakpoint(call: Call): Response {
   return call.line === '1.3' ? empty(200) : shown(call, execution);
 }
 
-const actions: Record<string, ['POST' | 'DELETE', (call: Call) => Response | Promise<Response>]> = {
+/** What can be done to one execution: the last part of the path, the method and the handler. */
+export const actions: Record<string, ['POST' | 'DELETE', (call: Call) => Response | Promise<Response>]> = {
   kill: ['DELETE', kill],
   pause: ['POST', pause],
   resume: ['POST', resume],

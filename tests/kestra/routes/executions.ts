@@ -132,10 +132,10 @@ export function searchedExecutions(call: Call): Execution[] {
         return execution.flowId;
       case 'state':
         return current(execution.life);
+      // Both are about the start, unless `dateFilter` says otherwise.
       case 'startDate':
-        return execution.life[0]?.date;
       case 'endDate':
-        return execution.life.at(-1)?.date;
+        return execution.life[0]?.date;
       case 'labels':
         if (key === undefined) throw new Refusal(500, `Internal server error: Unsupported operation for query: ${operator}`);
         if (operator === 'CONTAINS') throw new Refusal(500, 'Internal server error: Unsupported operation: CONTAINS');

@@ -3,8 +3,9 @@ import { taskJson } from '../flow-json.ts';
 import { type JsonObject, objects, string } from '../json.ts';
 import { taskRunJson } from '../present.ts';
 import { notFound } from '../refusal.ts';
-import { type Call, json, param, type Route } from '../route.ts';
+import { type Call, json, param, type Route, text } from '../route.ts';
 import type { Execution, Flow } from '../state.ts';
+import { checkFlow } from '../validate.ts';
 import { tasksIn } from '../violations.ts';
 import { executionOf, flowOf } from './executions.ts';
 
@@ -125,6 +126,12 @@ function ofFlow(call: Call): Response {
   return json(new Builder((task) => ({ task: taskJson(task) })).build(flow));
 }
 
+async function ofSource(call: Call): Promise<Response> {
+  const verdict = checkFlow(await text(call, 'application/x-yaml'), { line: call.line, plugins: call.world.plugins });
+  if ('refusal' in verdict) throw verdict.refusal;
+  return json(new Builder((task) => ({ task: taskJson(task) })).build({ definition: verdict.flow } as Flow));
+}
+
 function bare(task: JsonObject): JsonObject {
   const shown: JsonObject = { id: task.id, type: task.type };
   for (const key of lists) if (Array.isArray(task[key])) shown[key] = objects(task[key]).map(bare);
@@ -195,6 +202,7 @@ function ofNamespace(call: Call): Response {
 }
 
 export const graphRoutes: Route[] = [
+  { on: 'POST /api/v1/{tenant}/flows/graph', handle: ofSource },
   { on: 'GET /api/v1/{tenant}/flows/{namespace}/{id}/graph', handle: ofFlow },
   { on: 'GET /api/v1/{tenant}/executions/{executionId}/graph', handle: ofExecution },
   { on: 'GET /api/v1/{tenant}/flows/{namespace}/{id}/dependencies', handle: ofOneFlow },

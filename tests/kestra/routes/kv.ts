@@ -8,12 +8,14 @@ import type { KeyValue } from '../state.ts';
 
 const kv = '/api/v1/{tenant}/namespaces/{namespace}/kv';
 
-function typeOf(value: Json): string {
+/** Moments are known without quotes only, and one at midnight is taken for its day. */
+function typeOf(raw: string, value: Json): string {
   if (typeof value === 'number') return 'NUMBER';
   if (typeof value === 'boolean') return 'BOOLEAN';
   if (isObject(value) || Array.isArray(value)) return 'JSON';
   if (typeof value !== 'string') return 'STRING';
-  if (/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value)) return 'DATETIME';
+  if (raw.trim().startsWith('"')) return duration(value) === undefined ? 'STRING' : 'DURATION';
+  if (/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value)) return /T00:00:00(\.0+)?Z$/.test(value) ? 'DATE' : 'DATETIME';
   if (/^\d{4}-\d\d-\d\d$/.test(value)) return 'DATE';
   return duration(value) === undefined ? 'STRING' : 'DURATION';
 }
@@ -33,6 +35,7 @@ async function set(call: Call): Promise<Response> {
     namespace: param(call, 'namespace'),
     key: param(call, 'key'),
     value: literal(raw),
+    type: typeOf(raw, literal(raw)),
     revision: (before?.revision ?? 0) + 1,
     ...(description ? { description } : {}),
     created: before?.created ?? date,
@@ -54,7 +57,7 @@ function literal(raw: string): Json {
 function get(call: Call): Response {
   const row = call.world.state.keys.get(keyName(call));
   if (!row) throw notFound(`No value found for key '${param(call, 'key')}' in namespace '${param(call, 'namespace')}'`);
-  return json({ type: typeOf(row.value), value: row.value, revision: row.revision, updated: row.updated });
+  return json({ type: row.type ?? typeOf('', row.value), value: row.value, revision: row.revision, updated: row.updated });
 }
 
 function rowJson(call: Call, row: KeyValue): object {

@@ -37,8 +37,15 @@ function search(call: Call): Response {
 }
 
 function namespaceJson(call: Call, id: string): Schema<'NamespaceOrNamespaceLight'> {
-  const description = call.world.state.namespaces.get(id)?.description;
-  return { id, ...(call.edition === 'EE' && description ? { description } : {}) };
+  const own = call.world.state.namespaces.get(id);
+  if (call.edition === 'OSS' || !own) return { id };
+  const { description, variables } = own;
+  return {
+    id,
+    deleted: false,
+    ...(description ? { description } : {}),
+    ...(variables ? { variables: variables as Record<string, object> } : {}),
+  };
 }
 
 async function autocomplete(call: Call): Promise<Response> {

@@ -206,7 +206,14 @@ function restart(call: Call): Response {
   if (call.line === '1.3') {
     delete trigger.date;
     delete trigger.next;
-  } else trigger.updatedAt = second(now());
+  } else {
+    trigger.updatedAt = second(now());
+    trigger.locked = false;
+    delete trigger.executionId;
+    // The next date after the last evaluation, however long ago that was.
+    const next = nextRun(string(trigger.definition.cron) ?? '', Date.parse(trigger.evaluatedAt ?? now()));
+    if (next) trigger.next = next;
+  }
   return json(stateJson(call, trigger));
 }
 

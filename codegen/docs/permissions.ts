@@ -1,15 +1,9 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-import { builtInRoles, permissions, rolePermissions } from '../src/access/permission.ts';
-import { scopeFor } from '../src/server/scope-challenge.ts';
-import { tools } from '../src/tools/catalog.ts';
-import { isEnterprise, type Tool } from '../src/tools/tool.ts';
+import { builtInRoles, permissions, rolePermissions } from '../../src/access/permission.ts';
+import { scopeFor } from '../../src/server/scope-challenge.ts';
+import { tools } from '../../src/tools/catalog.ts';
+import { isEnterprise, subjectOf, type Tool } from '../../src/tools/tool.ts';
+import { code, table } from './markdown.ts';
 
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-const code = (text: string): string => `\`${text}\``;
 const yes = (holds: boolean): string => (holds ? 'yes' : '');
 
 const effects: Readonly<Record<Tool['effect'], string>> = {
@@ -24,11 +18,14 @@ const effects: Readonly<Record<Tool['effect'], string>> = {
 const narrowing = (tool: Tool): string => {
   if (tool.effect === 'session') return 'no limit applies';
   if (tool.wide) return 'only with a grant for all namespaces';
-  if (tool.narrow === 'regex') return 'Kestra filters the list';
-  if (tool.narrow === 'rows') return 'the whole list is fetched and limited here';
-  const shape = Object.keys(tool.input.shape);
-  if (shape.includes('namespace')) return 'the namespace of the arguments';
-  return tool.effect === 'write' ? 'the namespace in the source' : 'looked up by the id first';
+  const { namespace, uid, execution_id } = tool.input.shape;
+  if (namespace)
+    return namespace.safeParse(undefined).success
+      ? 'the namespace of the arguments, else the list is narrowed'
+      : 'the namespace of the arguments';
+  if (execution_id || uid) return 'looked up by the id first';
+  if (tool.anywhere) return ['plugin', 'blueprint'].includes(subjectOf(tool)) ? 'the same for everybody' : 'the list is narrowed';
+  return 'the namespace in the source';
 };
 
 const mayUse = (role: (typeof builtInRoles)[number], tool: Tool): boolean =>
@@ -101,27 +98,3 @@ grants:
 What a flow does once it runs is not limited here but by Kestra: a flow may read and start things in other namespaces with the rights that Kestra gives
 it. Whoever may write or execute flows can do through them what Kestra allows them to do.
 `;
-
-const main = (args: readonly string[]): number => {
-  const { values } = parseArgs({ args: [...args], options: { check: { type: 'boolean', default: false } } });
-  const path = fileURLToPath(new URL('../docs/permissions.md', import.meta.url));
-  const page = permissionsPage();
-  if (!values.check) {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, page);
-    return 0;
-  }
-  if (readOr(path) === page) return 0;
-  process.stderr.write('docs/permissions.md is out of date: run `npm run docs`\n');
-  return 1;
-};
-
-const readOr = (path: string): string | undefined => {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-};
-
-process.exitCode = main(process.argv.slice(2));
