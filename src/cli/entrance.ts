@@ -8,6 +8,7 @@ import { createRegistrar } from '../auth/account/registrar.ts';
 import { type Bearer, bearer, bearerChallenge } from '../auth/bearer.ts';
 import { clientsFrom } from '../auth/clients/from-config.ts';
 import type { Clock } from '../auth/clock.ts';
+import { memoryCounters } from '../auth/counters.ts';
 import { metadata } from '../auth/endpoints/metadata.ts';
 import { externalBearer } from '../auth/external.ts';
 import { createLimits } from '../auth/limits.ts';
@@ -49,7 +50,14 @@ export interface Credentials {
 /** By KESTRA_MCP_AUTH. @throws PublicError `misconfigured` */
 export const openEntrance = (
   config: Config,
-  { store, keyring, kestra, log, clock }: { store: Store; keyring: Keyring; kestra: Kestra; log: Log; clock: Clock },
+  {
+    store,
+    keyring,
+    kestra,
+    log,
+    clock,
+    behindMs,
+  }: { store: Store; keyring: Keyring; kestra: Kestra; log: Log; clock: Clock; behindMs?: (() => number) | undefined },
 ): Entrance => {
   const { oidc } = config;
   if (!oidc) {
@@ -60,8 +68,8 @@ export const openEntrance = (
   }
   const policy = config.policy === undefined ? undefined : openPolicyFile(config.policy, log);
   const rights = createRights(policy ?? noPolicy, oidc);
-  const provider = createIdentityProvider({ config: oidc, log, clock });
-  const limits = createLimits({ clock });
+  const provider = createIdentityProvider({ config: oidc, log, clock, behindMs });
+  const limits = createLimits({ counters: store.shared ? store : memoryCounters(clock) });
   const vault = createVault(store, config.store.instance);
   const registrar = config.credentials === 'per-user' ? createRegistrar({ vault, kestra: kestraAtHand(kestra), store, limits }) : undefined;
   const links = accountLinks(config.http.publicUrl, keyring);

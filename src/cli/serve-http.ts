@@ -18,6 +18,7 @@ import { waits } from '../server/waits.ts';
 import { openStore } from '../store/open.ts';
 import { parseKeyring } from '../store/seal.ts';
 import type { Store } from '../store/store.ts';
+import { followTime } from '../store/time.ts';
 import { watched } from '../store/watched.ts';
 import type { CallRecord } from '../telemetry/records.ts';
 import type { RequestContext } from '../telemetry/request.ts';
@@ -39,8 +40,8 @@ export const serveHttp = async (config: Config, log: Log): Promise<void> => {
   );
 };
 
-/** The whole server, listening. @param clock for tests that move the time. @throws as `serveHttp` */
-export const startHttp = async (config: Config, log: Log, clock: Clock = Date.now): Promise<Running> => {
+/** The whole server, listening. @param moved for tests that move the time. @throws as `serveHttp` */
+export const startHttp = async (config: Config, log: Log, moved?: Clock): Promise<Running> => {
   if (config.credentials === 'shared' && !config.credential) {
     throw new PublicError(
       'misconfigured',
@@ -53,9 +54,12 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
   const { observer } = counting;
   const kestra = connectKestra(config.kestra, log, observer);
   const keyring = config.auth === 'none' ? undefined : parseKeyring(config.store.keys);
-  const opened = keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock }));
+  const opened = keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock: moved }));
+  const time = opened?.shared && !moved ? await followTime(opened) : undefined;
+  const clock = moved ?? time?.clock ?? Date.now;
   const store = opened && (config.telemetry.metrics ? watched(opened, observer.store) : opened);
-  const entrance = store && keyring ? openEntrance(config, { store, keyring, kestra, log, clock }) : openDoor(config);
+  const entrance =
+    store && keyring ? openEntrance(config, { store, keyring, kestra, log, clock, behindMs: time?.behindMs }) : openDoor(config);
   const { catalog, direct } = chooseTools(config.tools);
   const admission = createAdmission(config.limits, localRate(config.limits.perMinute));
   const record = (call: CallRecord): void => {
@@ -95,6 +99,7 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
         for (const call of calls) record(refused(principal.key, resolve(call)?.tool.name ?? 'unknown', code, request));
       },
       limits: config.limits,
+      clock,
     },
     store: async () => store?.check(),
     others: { kestra: kestra.check, audit: async () => audit.check(), ...entrance.probes },
@@ -109,6 +114,7 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
     stopping,
     closed: async () => {
       clearInterval(sweeper);
+      time?.stop();
       entrance.close();
       await mcp.close();
       await kestra.close();

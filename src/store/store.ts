@@ -195,12 +195,16 @@ export interface RecordStore {
    * not counted. Keys are kept as hashes.
    */
   count(key: string, rule: { limit: number; windowMs: number; cost?: number }): Promise<Allowance>;
+  /** Takes a count back, unless its window (the allowance's `endsAt`) is over. */
+  uncount(key: string, window: { endsAt: number }, cost?: number): Promise<void>;
   /** True once for each value until its time is over, among any number of callers. */
   consumeOnce(value: string, forMs: number): Promise<boolean>;
 }
 
 /** Keeping it healthy. */
 export interface UpkeepStore {
+  /** Whether other hosts may serve from it too: what must be one for all of them belongs in it, not in a process. */
+  readonly shared: boolean;
   /** The store's clock, which is the reference for every process that shares it. */
   now(): Promise<number>;
   /** Resolves if the store can serve now. @throws PublicError `unavailable` */

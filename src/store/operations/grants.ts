@@ -1,7 +1,7 @@
 import { type GrantFacts, grantOver } from '../judge.ts';
 import type { EndReason, Grant, Json, Origin, UserKey } from '../records.ts';
+import { type Bind, hold, run, type Work } from '../work.ts';
 import { type Audited, audit } from './audit.ts';
-import type { Connection } from './connection.ts';
 import { displayOf } from './users.ts';
 
 export interface GrantRow {
@@ -35,10 +35,17 @@ export interface GrantRow {
 
 export const grantSelect = 'SELECT g.*, u.issuer, u.subject, u.name, u.email FROM grants g JOIN users u ON u.id = g.user_id';
 
-/** What makes a grant count, in SQL; bind `now`. */
-export const alive = 'g.revoked_at IS NULL AND g.ends_at > ?';
+/** What makes a grant count, in SQL. */
+export const alive = 'g.revoked_at IS NULL AND g.ends_at > :now';
 
-export const findGrant = (c: Connection, id: string): GrantRow | undefined => c.sql<GrantRow>(`${grantSelect} WHERE g.id = ?`).get(id);
+/**
+ * The grant, held to the end of the transaction. All that is decided about a grant and its tokens is decided by who holds it: read the
+ * rest after this.
+ * @param id its id, in SQL
+ */
+export function* holdGrant(id: string, ...binds: Bind[]): Work<GrantRow | undefined> {
+  return (yield* hold<GrantRow>('g', `${grantSelect} WHERE g.id = ${id}`, ...binds))[0];
+}
 
 export const grantOf = (row: GrantRow): Grant => ({
   id: row.id,
@@ -78,16 +85,18 @@ export const isOver = (row: GrantRow, now: number): EndReason | 'expired' | unde
  * Ends a live grant and forgets the provider's token (which is never revoked there: that could end all of the person's sessions).
  * False: it was over already, and nothing is recorded.
  */
-export const endGrant = (c: Connection, grant: GrantRow, reason: EndReason, now: number, event: Audited, origin: Origin): boolean => {
-  const { changes } = c
-    .sql(
-      `UPDATE grants AS g SET revoked_at = ?, reason = ?, live_until = ?, key_id = NULL, provider_token = NULL, lease_owner = NULL, lease_deadline = NULL
-       WHERE g.id = ? AND ${alive}`,
-    )
-    .run(now, reason, now, grant.id, now);
-  if (changes === 0) return false;
-  c.sql('UPDATE refresh_tokens SET answer = NULL WHERE grant_id = ? AND answer IS NOT NULL').run(grant.id);
-  c.sql('DELETE FROM access_tokens WHERE grant_id = ?').run(grant.id);
-  audit(c, { ...event, user: userOf(grant), clientId: grant.client_id, grantId: grant.id }, origin, now);
+export function* endGrant(grant: GrantRow, reason: EndReason, now: number, event: Audited, origin: Origin): Work<boolean> {
+  const ended = yield* run(
+    `UPDATE grants AS g SET revoked_at = ?, reason = ?, live_until = ?, key_id = NULL, provider_token = NULL, lease_owner = NULL,
+       lease_deadline = NULL WHERE g.id = ? AND ${alive}`,
+    now,
+    reason,
+    now,
+    grant.id,
+  );
+  if (ended === 0) return false;
+  yield* run('UPDATE refresh_tokens SET answer = NULL WHERE grant_id = ? AND answer IS NOT NULL', grant.id);
+  yield* run('DELETE FROM access_tokens WHERE grant_id = ?', grant.id);
+  yield* audit({ ...event, user: userOf(grant), clientId: grant.client_id, grantId: grant.id }, origin, now);
   return true;
-};
+}

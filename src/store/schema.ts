@@ -1,8 +1,33 @@
+import { PublicError } from '../errors.ts';
+
+/** The row of the schema table. */
+export interface SchemaRow {
+  readonly version: number;
+  /** The oldest version of the program, counted in steps it knows, that may still work on it. */
+  readonly readable_by: number;
+}
+
+/** @throws PublicError `misconfigured` when a newer program has made it unreadable for one that knows so many steps */
+export const refuseNewer = (row: SchemaRow, understood = migrations.length): void => {
+  if (row.readable_by <= understood) return;
+  throw new PublicError(
+    'misconfigured',
+    'KESTRA_MCP_STORE: a newer kestra-mcp has changed this database and this version can no longer read it. Update kestra-mcp, or restore a backup.',
+    row,
+  );
+};
+
+export interface Migration {
+  readonly readableBy: number;
+  /** In SQLite's words; PostgreSQL's types are translated. */
+  readonly sql: string;
+}
+
 /**
  * One step for each version. A step expands (new tables, new columns with defaults) and a later release contracts; `readableBy` is the
  * oldest program version that may still work on the result. Never edit a step that was released.
  */
-export const migrations: readonly { readonly readableBy: number; readonly sql: string }[] = [
+export const migrations: readonly Migration[] = [
   {
     readableBy: 1,
     sql: `

@@ -1,15 +1,15 @@
+import type { Engine } from '../engine.ts';
 import type { AuditEvent, AuditRow, Json, Origin } from '../records.ts';
 import type { RecordStore } from '../store.ts';
-import type { Connection } from './connection.ts';
+import { all, run, type Work } from '../work.ts';
 
 export type Audited = Pick<AuditEvent, 'kind' | 'detail'>;
 
 /** Writes the row of an event, in the transaction of what it tells of. */
-export const audit = (c: Connection, event: AuditEvent, origin: Origin, at: number): void => {
+export function* audit(event: AuditEvent, origin: Origin, at: number): Work<void> {
   const { kind, user, clientId, grantId, detail } = event;
-  c.sql(
-    `INSERT INTO audit (at, kind, issuer, subject, client_id, grant_id, address, request_id, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  ).run(
+  yield* run(
+    'INSERT INTO audit (at, kind, issuer, subject, client_id, grant_id, address, request_id, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
     at,
     kind,
     user?.issuer ?? null,
@@ -20,7 +20,7 @@ export const audit = (c: Connection, event: AuditEvent, origin: Origin, at: numb
     origin.requestId ?? null,
     detail ? JSON.stringify(detail) : null,
   );
-};
+}
 
 interface Row {
   readonly id: number;
@@ -47,16 +47,20 @@ const rowOf = (row: Row): AuditRow => ({
   ...(row.detail !== null && { detail: JSON.parse(row.detail) as Json }),
 });
 
-export const auditStore = (c: Connection): Pick<RecordStore, 'recordEvent' | 'listEvents'> => ({
-  recordEvent: (event, origin) => c.write((now) => audit(c, event, origin, now)),
+export const auditStore = (engine: Engine): Pick<RecordStore, 'recordEvent' | 'listEvents'> => ({
+  recordEvent: (event, origin) => engine.write((now) => audit(event, origin, now)),
 
   listEvents: ({ user, before = Number.MAX_SAFE_INTEGER, limit }) =>
-    c.glance(() => {
+    engine.glance(function* () {
       const rows = user
-        ? c
-            .sql<Row>('SELECT * FROM audit WHERE subject = ? AND issuer = ? AND id < ? ORDER BY id DESC LIMIT ?')
-            .all(user.subject, user.issuer, before, limit)
-        : c.sql<Row>('SELECT * FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?').all(before, limit);
+        ? yield* all<Row>(
+            'SELECT * FROM audit WHERE subject = ? AND issuer = ? AND id < ? ORDER BY id DESC LIMIT ?',
+            user.subject,
+            user.issuer,
+            before,
+            limit,
+          )
+        : yield* all<Row>('SELECT * FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?', before, limit);
       return rows.map(rowOf);
     }),
 });
