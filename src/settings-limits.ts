@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { seconds, whole } from './setting-kinds.ts';
+import { list, seconds, whole } from './setting-kinds.ts';
 
 /** The settings that say how much there may be, and for how long. */
 export const limitSettings = {
@@ -17,6 +17,9 @@ export const limitSettings = {
   KESTRA_MCP_QUEUED_CALLS_ALL: whole(0, 100_000).default(1000).describe('and of all users'),
   KESTRA_MCP_QUEUE_SECONDS: seconds(0, 60).default(10).describe('how long one stands in line'),
   KESTRA_MCP_CALLS_PER_MINUTE: whole(1, 1_000_000).default(1200).describe('calls of one user in a minute'),
+  KESTRA_MCP_RATES: list.describe(
+    'how often who may knock, as name=most/seconds,…: registration, guess and transaction, by address and client, and more (docs/observability.md)',
+  ),
   KESTRA_MCP_CALL_SECONDS: seconds(1, 3600).default(60).describe('how long a call may take'),
   KESTRA_MCP_WAIT_SECONDS: seconds(1, 86_400).default(3600).describe('and one that waits for an execution'),
   KESTRA_MCP_BODY_BYTES: whole(10_000, 100_000_000).default(4_194_304).describe('the largest request'),
@@ -34,6 +37,8 @@ export interface Limits {
   readonly queued: Most;
   readonly queueMs: number;
   readonly perMinute: number;
+  /** Changes to the rules of the authorization server, as KESTRA_MCP_RATES has them. */
+  readonly rates: readonly string[];
   readonly callMs: number;
   readonly waitMs: number;
   /** Of a request, in bytes. */
@@ -57,6 +62,7 @@ export const limitsOf = (s: z.output<z.ZodObject<typeof limitSettings>>): Limits
     queued: { each: s.KESTRA_MCP_QUEUED_CALLS, all: s.KESTRA_MCP_QUEUED_CALLS_ALL },
     queueMs: s.KESTRA_MCP_QUEUE_SECONDS * 1000,
     perMinute: s.KESTRA_MCP_CALLS_PER_MINUTE,
+    rates: s.KESTRA_MCP_RATES,
     callMs: s.KESTRA_MCP_CALL_SECONDS * 1000,
     waitMs: s.KESTRA_MCP_WAIT_SECONDS * 1000,
     bodyBytes: s.KESTRA_MCP_BODY_BYTES,

@@ -10,7 +10,7 @@ import { createAdmission } from '../server/admission.ts';
 import { createHttpApp } from '../server/http.ts';
 import { createMcpServer } from '../server/mcp.ts';
 import type { ToolCall } from '../server/mcp-endpoint.ts';
-import { localRate } from '../server/rate.ts';
+import { localRate, sharedRate } from '../server/rate.ts';
 import { scopeChallenge, scopeFor } from '../server/scope-challenge.ts';
 import { type Running, serve, stopOnSignals } from '../server/serve.ts';
 import { createToolHandler } from '../server/tool-handler.ts';
@@ -54,14 +54,17 @@ export const startHttp = async (config: Config, log: Log, moved?: Clock): Promis
   const { observer } = counting;
   const kestra = connectKestra(config.kestra, log, observer);
   const keyring = config.auth === 'none' ? undefined : parseKeyring(config.store.keys);
-  const opened = keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock: moved }));
+  const opened =
+    keyring &&
+    (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock: moved, onAudited: (row) => audit.event(row) }));
   const time = opened?.shared && !moved ? await followTime(opened) : undefined;
   const clock = moved ?? time?.clock ?? Date.now;
   const store = opened && (config.telemetry.metrics ? watched(opened, observer.store) : opened);
   const entrance =
-    store && keyring ? openEntrance(config, { store, keyring, kestra, log, clock, behindMs: time?.behindMs }) : openDoor(config);
+    store && keyring ? openEntrance(config, { store, keyring, kestra, log, observer, clock, behindMs: time?.behindMs }) : openDoor(config);
   const { catalog, direct } = chooseTools(config.tools);
-  const admission = createAdmission(config.limits, localRate(config.limits.perMinute));
+  const { perMinute } = config.limits;
+  const admission = createAdmission(config.limits, store?.shared ? sharedRate(perMinute, store, log) : localRate(perMinute));
   const record = (call: CallRecord): void => {
     audit.call(call);
     observer.call(call);

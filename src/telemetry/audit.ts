@@ -86,7 +86,8 @@ const eventLine = ({ kind, user, clientId, grantId, address, requestId, detail }
   {
     audit: kind,
     request_id: requestId,
-    user,
+    // As calls name them.
+    user: user && `${user.issuer}|${user.subject}`,
     client_id: clientId,
     grant: grantId,
     address,

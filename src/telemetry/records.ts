@@ -36,7 +36,7 @@ export interface UpstreamCall {
 /** What else was decided: a sign-in, a consent, a refresh token that came twice, a revocation, a credential. As the store keeps it. */
 export interface EventRecord {
   readonly kind: string;
-  readonly user?: string;
+  readonly user?: { readonly issuer: string; readonly subject: string };
   readonly clientId?: string;
   readonly grantId?: string;
   readonly address?: string;
