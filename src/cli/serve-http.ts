@@ -55,8 +55,7 @@ export const startHttp = async (config: Config, log: Log, moved?: Clock): Promis
   const kestra = connectKestra(config.kestra, log, observer);
   const keyring = config.auth === 'none' ? undefined : parseKeyring(config.store.keys);
   const opened =
-    keyring &&
-    (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock: moved, onAudited: (row) => audit.event(row) }));
+    keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock: moved, onAudited: audit.event }));
   const time = opened?.shared && !moved ? await followTime(opened) : undefined;
   const clock = moved ?? time?.clock ?? Date.now;
   const store = opened && (config.telemetry.metrics ? watched(opened, observer.store) : opened);

@@ -1,4 +1,4 @@
-import { pino } from 'pino';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Log } from '../log.ts';
 import type { CallRecord, EventRecord } from './records.ts';
 
@@ -28,26 +28,30 @@ export const auditInLog = (log: Log): Audit => {
  * @throws what opening a file throws
  */
 export const auditInFile = (path: string, log: Log): Audit => {
-  const destination = pino.destination({ dest: path, append: true, mkdir: true, sync: true, mode: 0o600 });
+  const open = () => openSync(path, 'a', 0o600);
+  let file = open();
   let problem: unknown;
-  destination.on('error', (error: unknown) => {
-    problem = error;
-  });
-  const lines = pino({ base: undefined, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: () => ({}) } }, destination);
-  const reopen = () => destination.reopen();
-  process.on('SIGHUP', reopen);
   const instead = auditInLog(log);
-  const write = (line: Line, again: () => void): void => {
-    problem = undefined;
+  const attempt = (work: () => void): void => {
     try {
-      lines.info(...line);
+      work();
+      problem = undefined;
     } catch (error) {
       problem = error;
+      log.error({ err: error }, 'the audit file can not be written');
     }
-    if (problem === undefined) return;
-    log.error({ err: problem }, 'the audit file can not be written');
-    again();
   };
+  const write = ([fields]: Line, again: () => void): void => {
+    attempt(() => writeSync(file, `${JSON.stringify({ time: new Date().toISOString(), ...fields })}\n`));
+    if (problem !== undefined) again();
+  };
+  const reopen = () =>
+    attempt(() => {
+      const next = open();
+      closeSync(file);
+      file = next;
+    });
+  process.on('SIGHUP', reopen);
   return {
     call: (record) => write(callLine(record), () => instead.call(record)),
     event: (record) => write(eventLine(record), () => instead.event(record)),
@@ -56,7 +60,7 @@ export const auditInFile = (path: string, log: Log): Audit => {
     },
     close: () => {
       process.off('SIGHUP', reopen);
-      destination.end();
+      closeSync(file);
     },
   };
 };

@@ -14,6 +14,9 @@ import type { Log } from '../log.ts';
 import { type TraceContext, traceHeaders } from './trace-context.ts';
 import type { Span, Tracer } from './tracer.ts';
 
+/** A collector that is down is tried again for so long, and the program that has been told to stop waits for it. */
+const longestMs = 3000;
+
 /**
  * Records spans with OpenTelemetry and sends them by OTLP over HTTP. Its own environment variables (OTEL_TRACES_SAMPLER,
  * OTEL_RESOURCE_ATTRIBUTES, OTEL_BSP_…) count as everywhere. To be loaded only where an endpoint is set: it is large.
@@ -32,7 +35,7 @@ export const otlpTracer = (
   });
   const provider = new BasicTracerProvider({
     resource: defaultResource().merge(resourceFromAttributes({ 'service.name': to.service, 'service.version': version })),
-    spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter({ url: to.url, headers: { ...to.headers } }))],
+    spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter({ url: to.url, headers: { ...to.headers }, timeoutMillis: longestMs }))],
   });
   const recorder = provider.getTracer('kestra-mcp', version);
   return {
