@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsdown';
+import { thirdPartyLicenses } from './third-party-licenses.ts';
 
 export default defineConfig({
   entry: { main: 'src/main.ts' },
@@ -12,5 +13,6 @@ export default defineConfig({
   banner: '#!/usr/bin/env node',
   // OpenTelemetry's packages as modules: of these only what is used is kept, and as CommonJS they do not survive being joined.
   inputOptions: { resolve: { mainFields: ['module', 'main'] } },
+  plugins: [thirdPartyLicenses()],
   deps: { alwaysBundle: [/.*/], neverBundle: ['better-sqlite3', 'pg-native'] },
 });

@@ -23,6 +23,7 @@ import type { Kestra } from '../kestra/client.ts';
 import type { Log } from '../log.ts';
 import { isLoopbackHost } from '../public-url.ts';
 import type { Probe } from '../server/health.ts';
+import { isShared } from '../store/open.ts';
 import type { UserKey } from '../store/records.ts';
 import type { Keyring } from '../store/seal.ts';
 import type { Store } from '../store/store.ts';
@@ -79,7 +80,10 @@ export const openEntrance = (
   const policy = config.policy === undefined ? undefined : openPolicyFile(config.policy, log);
   const rights = createRights(policy ?? noPolicy, oidc);
   const provider = createIdentityProvider({ config: oidc, log, clock, behindMs });
-  const limits = createLimits({ rules: rulesOf(config.limits.rates), counters: store.shared ? store : memoryCounters(clock) });
+  const limits = createLimits({
+    rules: rulesOf(config.limits.rates),
+    counters: isShared(config.store.location) ? store : memoryCounters(clock),
+  });
   const vault = createVault(store, config.store.instance);
   const registrar = config.credentials === 'per-user' ? createRegistrar({ vault, kestra: kestraAtHand(kestra), store, limits }) : undefined;
   const links = accountLinks(config.http.publicUrl, keyring);

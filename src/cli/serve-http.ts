@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Session } from '../access/session.ts';
 import type { Caller } from '../auth/bearer.ts';
 import type { Clock } from '../auth/clock.ts';
@@ -15,7 +16,7 @@ import { scopeChallenge, scopeFor } from '../server/scope-challenge.ts';
 import { type Running, serve, stopOnSignals } from '../server/serve.ts';
 import { createToolHandler } from '../server/tool-handler.ts';
 import { waits } from '../server/waits.ts';
-import { openStore } from '../store/open.ts';
+import { isShared, openStore } from '../store/open.ts';
 import { parseKeyring } from '../store/seal.ts';
 import type { Store } from '../store/store.ts';
 import { followTime } from '../store/time.ts';
@@ -56,21 +57,24 @@ export const startHttp = async (config: Config, log: Log, moved?: Clock): Promis
   const keyring = config.auth === 'none' ? undefined : parseKeyring(config.store.keys);
   const opened =
     keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock: moved, onAudited: audit.event }));
-  const time = opened?.shared && !moved ? await followTime(opened) : undefined;
+  const time = opened && isShared(config.store.location) && !moved ? await followTime(opened) : undefined;
   const clock = moved ?? time?.clock ?? Date.now;
   const store = opened && (config.telemetry.metrics ? watched(opened, observer.store) : opened);
+  const shared = isShared(config.store.location) ? store : undefined;
   const entrance =
     store && keyring ? openEntrance(config, { store, keyring, kestra, log, observer, clock, behindMs: time?.behindMs }) : openDoor(config);
   const { catalog, direct } = chooseTools(config.tools);
   const { perMinute } = config.limits;
-  const admission = createAdmission(config.limits, store?.shared ? sharedRate(perMinute, store, log) : localRate(perMinute));
+  const admission = createAdmission(config.limits, shared ? sharedRate(perMinute, shared, log) : localRate(perMinute));
   const record = (call: CallRecord): void => {
     audit.call(call);
     observer.call(call);
   };
   const handle = createToolHandler({ kestra, catalog, answer: config.limits.answer, record, tracer, log });
-  const sessionOf = sessions(config, entrance);
-  const stateKeys = keyring?.derive('request state');
+  const sessionOf = sessions(config, entrance, shared ? claims(shared) : undefined);
+  // Where nobody signs in there is no key ring, and one process.
+  const keysFor = (purpose: string) => keyring?.derive(purpose) ?? [randomBytes(32)];
+  const stateKeys = keysFor('request state');
   const stopping = new AbortController();
   const resolve = ({ name, arguments: args }: ToolCall) => resolveCall(catalog, name, args);
 
@@ -102,6 +106,8 @@ export const startHttp = async (config: Config, log: Log, moved?: Clock): Promis
       },
       limits: config.limits,
       clock,
+      // A client of 2025-11-25 answers a question with a request of its own, which may reach another replica: with several they ask nothing.
+      sessionKeys: shared ? [] : keysFor('session'),
     },
     store: async () => store?.check(),
     others: { kestra: kestra.check, audit: async () => audit.check(), ...entrance.probes },
@@ -140,9 +146,15 @@ const keepSwept = (store: Store, log: Log): NodeJS.Timeout => {
 };
 
 /** Each caller acts in Kestra with the credential that they registered, or everybody with the service's own. */
-const sessions = (config: Config, { credentials }: Entrance): ((caller: Caller) => Session) => {
+const sessions = (config: Config, { credentials }: Entrance, claim: Session['claim']): ((caller: Caller) => Session) => {
   if (!credentials) {
-    return ({ principal, scopes }) => ({ principal, scopes, registration: { by: 'nobody' }, credential: async () => config.credential });
+    return ({ principal, scopes }) => ({
+      principal,
+      scopes,
+      registration: { by: 'nobody' },
+      credential: async () => config.credential,
+      claim,
+    });
   }
   return ({ principal, scopes, user }) => ({
     principal,
@@ -150,6 +162,7 @@ const sessions = (config: Config, { credentials }: Entrance): ((caller: Caller) 
     registration: credentials.registration(user),
     credential: () => credentials.of(user),
     register: (credential) => credentials.register(user, credential),
+    claim,
   });
 };
 
@@ -167,3 +180,11 @@ const refused = (user: string, tool: string, code: string, { id, clientId, trace
   upstream: [],
   ms: 0,
 });
+
+const claims =
+  (store: Store): NonNullable<Session['claim']> =>
+  async (key) => {
+    const name = `claim\n${key}`;
+    const taken = await store.count(name, { limit: 1, windowMs: 60_000 });
+    return taken.allowed ? () => store.uncount(name, taken) : undefined;
+  };

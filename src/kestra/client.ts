@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import createClient from 'openapi-fetch';
 import type { KestraConfig, KestraCredential } from '../config.ts';
 import type { Log } from '../log.ts';
@@ -142,6 +143,8 @@ export const connectKestra = (config: KestraConfig, log: Log, observer: Observer
   return {
     as: (caller) => {
       const authorization = authorizationOf(caller.credential);
+      // Every request under way listens to it, and a caller may have many: Node would take that for a leak.
+      if (caller.signal) setMaxListeners(0, caller.signal);
       return (id, call) => invoke(id, call, caller, authorization);
     },
     instance: (credential) => reader.read(credential && authorizationOf(credential)),

@@ -16,7 +16,6 @@ export interface Settings {
 
 /** A database: what the operations of the store run on. */
 export interface Engine extends Omit<Settings, 'clock' | 'onAudited'> {
-  readonly shared: boolean;
   /**
    * One transaction: it is durable before this resolves; if `work` throws, nothing happened. `now` is the time at its begin, by the store's
    * clock. @throws PublicError `unavailable`

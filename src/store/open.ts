@@ -27,16 +27,16 @@ export const openStore = async (location: string, options: StoreOptions): Promis
     bounds: { ...defaultBounds, ...options.bounds },
   };
   // Each engine's driver is loaded where it is used.
-  if (isPostgres(location)) return (await import('./postgres/open.ts')).openPostgres(location, settings);
+  if (isShared(location)) return (await import('./postgres/open.ts')).openPostgres(location, settings);
   return (await import('./sqlite/open.ts')).openSqlite(location, settings);
 };
 
-/** Whether several hosts may share the store. */
-export const isPostgres = (location: string): boolean => /^postgres(ql)?:/.test(location);
+/** Whether several hosts may serve from a place: what must be one for all of them belongs in its store, not in a process. */
+export const isShared = (location: string): boolean => /^postgres(ql)?:/.test(location);
 
 /** The place of a store for people to read: without the password. */
 export const nameOfPlace = (location: string): string => {
-  if (!isPostgres(location)) return location;
+  if (!isShared(location)) return location;
   if (!URL.canParse(location)) return 'postgres://…';
   const { hostname, port, pathname, searchParams } = new URL(location);
   return `postgres://${hostname || (searchParams.get('host') ?? '')}${port && `:${port}`}${pathname}`;

@@ -203,8 +203,6 @@ export interface RecordStore {
 
 /** Keeping it healthy. */
 export interface UpkeepStore {
-  /** Whether other hosts may serve from it too: what must be one for all of them belongs in it, not in a process. */
-  readonly shared: boolean;
   /** The store's clock, which is the reference for every process that shares it. */
   now(): Promise<number>;
   /** Resolves if the store can serve now. @throws PublicError `unavailable` */

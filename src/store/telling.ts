@@ -26,12 +26,11 @@ export const telling = (engine: Engine, tell: (row: Audited) => void): Engine =>
     for (const row of rows) tell(row);
     return result;
   };
-  const { keyring, lifetimes, bounds, shared } = engine;
+  const { keyring, lifetimes, bounds } = engine;
   return {
     keyring,
     lifetimes,
     bounds,
-    shared,
     write: (work) => kept((noting) => engine.write(noting(work))),
     writeAlone: (name, work) => kept((noting) => engine.writeAlone(name, noting(work))),
     glance: (work) => engine.glance(work),

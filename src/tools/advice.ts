@@ -64,6 +64,8 @@ export const adviceOn = ({ state, subflow, cause, success, failures, attempts }:
         ]
       : []),
     ...(attempts > 1 ? [`The task was tried ${attempts} times already: another restart alone will hardly help.`] : []),
-    'Once mended, restart_execution goes on from the failed task (with the newest revision only if given); replay_execution runs it all again.',
+    subflow
+      ? 'Once mended, replay_execution runs it anew; restart_execution would go on with the same execution of the subflow, at its old revision.'
+      : 'Once mended, restart_execution goes on from the failed task (with the newest revision only if given); replay_execution runs it all again.',
   ];
 };

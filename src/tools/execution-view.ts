@@ -101,6 +101,10 @@ const need = (run: TaskRun): number => (run.state.current === 'FAILED' ? 2 : has
 const nextStep = (execution: Execution): { next?: string } => {
   if (isPaused(execution)) return { next: 'It is paused: resume_execution lets it go on.' };
   if (isScheduled(execution)) return { next: 'It starts at its date; until then kill_execution takes it back.' };
+  if (execution.state.current === 'QUEUED')
+    return {
+      next: 'It waits for a slot: its flow has a concurrency limit. list_concurrency shows who runs, unqueue_execution starts it at once.',
+    };
   if (!hasEnded(execution)) return { next: 'Not finished: get_execution with wait: true follows it; kill_execution stops it.' };
   return {};
 };

@@ -225,8 +225,13 @@ export class Harness {
   }
 
   /** Opens the consent page. */
-  async authorize(jar: Jar, parameters: Record<string, string | undefined>): Promise<Page> {
-    const response = await jar.fetch(this.authorizeUrl(parameters));
+  authorize(jar: Jar, parameters: Record<string, string | undefined>): Promise<Page> {
+    return this.consentAt(jar, this.authorizeUrl(parameters));
+  }
+
+  /** The consent page at the URL that a client sent the browser to. */
+  async consentAt(jar: Jar, url: string): Promise<Page> {
+    const response = await jar.fetch(url);
     const html = await response.text();
     const hidden = [...html.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)">/g)];
     return { response, html, fields: Object.fromEntries(hidden.map(([, name = '', value = '']) => [name, value])) };

@@ -35,6 +35,21 @@ onEveryKestra(
       expect(await facts(at, 'enable_app', { uid })).toMatchObject({ done: 'enabled', disabled: false });
     });
 
+    test('run their flow, once, and say how it ended', async () => {
+      const app = await only();
+      await saveFlows(at.kestra, hello('apps', 'greet'));
+      at.kestra.state.apps.set('greeting', {
+        ...app,
+        uid: 'greeting',
+        source: 'id: g\nnamespace: apps\ntype: io.kestra.plugin.ee.apps.Execution\nflowId: greet\n',
+      });
+      const { result, requests } = await during(at.kestra, () => runTool(at, 'execute_app', { uid: 'greeting' }));
+      expect(result.structured).toMatchObject({ state: 'SUCCESS', namespace: 'apps', flow_id: 'greet' });
+      expect(writes(requests)).toHaveLength(1);
+      await refused(at, 'execute_app', { uid: 'greeting', inputs: { no: 1 } }, /The flow has no input/);
+      await refused(at, 'execute_app', { uid: 'nope' }, /There is no app nope/);
+    });
+
     test('are deleted when the uid is repeated', async () => {
       const { uid, name } = await only();
       await confirmed(at, 'delete_app', { uid }, uid, new RegExp(`deletes the app .*${name}`));

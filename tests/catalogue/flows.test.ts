@@ -154,6 +154,7 @@ onEveryKestra('how flows are doing', (at) => {
       success_percent: 66.7,
       by_day: expect.arrayContaining([expect.objectContaining({ SUCCESS: 2, FAILED: 1 })]),
     });
+    expect(at.server.stderr).not.toContain('MaxListeners');
     expect(await facts(at, 'execution_statistics', { namespace: 'health', start_before: '2020-01-01T00:00:00Z' })).toMatchObject({
       total: 0,
       note: 'Nothing was started there in that time.',

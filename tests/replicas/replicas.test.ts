@@ -3,6 +3,7 @@ import { defaultRules } from '../../src/auth/limits.ts';
 import { generateKey } from '../../src/store/seal.ts';
 import { pkce, redirectUri, type Tokens } from '../auth/harness.ts';
 import { Jar } from '../auth/jar.ts';
+import { executionsOf, saveFlows } from '../harness/kestra.ts';
 import { describePostgres } from '../harness/postgres.ts';
 import { command } from '../harness/program.ts';
 import { Fleet } from './fleet.ts';
@@ -134,6 +135,29 @@ describePostgres('replicas', () => {
       const before = await used();
       for (let i = 0; i < 5; i += 1) await fleet.words.signIn({ clientId });
       expect(await used()).toBe(before);
+    });
+
+    it('P11: one run_key on all of them at once starts one execution', async () => {
+      const { words } = fleet;
+      const { tokens } = await words.signIn({ clientId });
+      await saveFlows(
+        fleet.kestra,
+        'id: once\nnamespace: acme\ntasks:\n  - id: say\n    type: io.kestra.plugin.core.log.Log\n    message: hello\n',
+      );
+      for (let round = 0; round < 10; round += 1) {
+        const args = { namespace: 'acme', flow_id: 'once', run_key: `key ${round}`, wait: false };
+        const runs = await Promise.all(all().map(() => fleet.replica(0).call(tokens.access_token, 'execute_flow', args)));
+        expect(new Set(runs.map(({ structured, text }) => structured.execution_id ?? text)).size).toBe(1);
+        expect(executionsOf(fleet.kestra, 'acme', 'once')).toHaveLength(round + 1);
+      }
+    }, 60_000);
+
+    it('P11: a start that Kestra refused gives the run_key back', async () => {
+      const { tokens } = await fleet.words.signIn({ clientId });
+      for (let turn = 0; turn < count; turn += 1) {
+        const args = { namespace: 'acme', flow_id: 'missing', run_key: 'again', wait: false };
+        expect((await fleet.replica(0).call(tokens.access_token, 'execute_flow', args)).text).toContain('Nothing was started');
+      }
     });
 
     it('P01, P07: each in turn is restarted under load, and no call fails', async () => {

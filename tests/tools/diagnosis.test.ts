@@ -266,6 +266,7 @@ onEveryKestra('diagnose_execution', (at) => {
     expect((structured.try_next as string[])[0]).toBe(
       'The subflow diag.inside changed since it last succeeded: see the diff; rollback_flow to its revision 1 undoes that.',
     );
+    expect((structured.try_next as string[]).at(-1)).toContain('replay_execution runs it anew');
     expect(structured[`source_change_since_success_of_${inside?.id}`]).toContain('+');
   });
 

@@ -34,7 +34,6 @@ export const storeOn = (bare: Engine, onAudited?: (row: Audited) => void): Store
     ...counterStore(engine),
     ...keyStore(engine),
     ...sweepStore(engine),
-    shared: engine.shared,
     now: () => engine.now(),
     check: () =>
       engine.write(function* (): Work<void> {

@@ -24,7 +24,6 @@ const introduction = (schema: string): string =>
 
 /** A pool of connections, and the two ways to use it. */
 export class PostgresPool implements Engine {
-  readonly shared = true;
   readonly keyring;
   readonly lifetimes;
   readonly bounds;

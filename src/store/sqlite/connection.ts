@@ -10,7 +10,6 @@ const patienceMs = 1500;
 
 /** The open file, its prepared statements, and the two ways to use it. */
 export class Connection implements Engine {
-  readonly shared = false;
   readonly keyring;
   readonly lifetimes;
   readonly bounds;

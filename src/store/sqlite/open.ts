@@ -1,3 +1,4 @@
+import type Sqlite from 'better-sqlite3';
 import { PublicError } from '../../errors.ts';
 import type { Settings } from '../engine.ts';
 import { refuseMissingKeys } from '../operations/keys.ts';
@@ -20,7 +21,7 @@ export const openSqlite = async (
   prepareFile(file);
   const host = await holdHost(file, settings.host);
   try {
-    const { default: Database } = await import('better-sqlite3');
+    const Database = await driver();
     const db = new Database(file, { timeout: startPatienceMs });
     try {
       refuseForeign(db);
@@ -44,5 +45,20 @@ export const openSqlite = async (
     if (isBusy(error))
       throw new PublicError('unavailable', 'KESTRA_MCP_STORE: another process keeps the file locked; start again shortly', error);
     throw storeError(error);
+  }
+};
+
+/** Over stdio nothing is stored, so its native part may be missing where it could be neither fetched nor compiled. */
+const driver = async (): Promise<typeof Sqlite> => {
+  try {
+    const { default: Database } = await import('better-sqlite3');
+    new Database(':memory:').close();
+    return Database;
+  } catch (error) {
+    throw new PublicError(
+      'misconfigured',
+      'better-sqlite3 is not installed or does not fit this Node: npm rebuild better-sqlite3 says why (it needs a compiler where no built one can be had)',
+      error,
+    );
   }
 };

@@ -1,5 +1,5 @@
 import type { Tool } from '../tool.ts';
-import { deleteApp, disableApp, enableApp, updateApp } from './apps.ts';
+import { deleteApp, disableApp, enableApp, executeApp, updateApp } from './apps.ts';
 import { getBlueprint, searchBlueprints } from './blueprints.ts';
 import { bulkExecutions } from './bulk-executions.ts';
 import { bulkFlows } from './bulk-flows.ts';
@@ -95,6 +95,7 @@ export const catalogue: readonly Tool[] = [
   enableApp,
   disableApp,
   deleteApp,
+  executeApp,
   searchTestSuites,
   getTestSuite,
   saveTestSuite,

@@ -1,4 +1,4 @@
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { PublicError } from '../../errors.ts';
 import type { Reply } from '../../kestra/operation.ts';
@@ -6,6 +6,7 @@ import { ifFound } from '../absence.ts';
 import { answer } from '../answer.ts';
 import { confirm, insistOnConfirm } from '../confirm.ts';
 import { quoted } from '../quoted.ts';
+import { runFlow, runInput, runUses } from '../run-flow.ts';
 import { parseSource } from '../source.ts';
 import { sourceDiff } from '../source-diff.ts';
 import { type Context, recipe, type Tool } from '../tool.ts';
@@ -94,5 +95,29 @@ export const deleteApp = recipe({
     );
     await context.invoke('deleteApp', { path: { uid } });
     return answer({ done: 'deleted', uid, namespace, ...quoted({ name }) });
+  },
+});
+
+const running = z.looseObject({ type: z.string().endsWith('.Execution'), namespace: z.string(), flowId: z.string() });
+
+export const executeApp = recipe({
+  name: 'execute_app',
+  title: 'Execute app',
+  description: 'Run the flow that an app runs and wait for its end, as execute_flow does (Enterprise). The form of the app is not shown.',
+  keywords: 'start run dispatch form',
+  permissions: ['kestra.app.read', 'kestra.app.execute', 'kestra.flow.execute'],
+  effect: 'run',
+  enterprise: true,
+  input: runInput.omit({ namespace: true, flow_id: true, revision: true }).extend({ uid }),
+  target,
+  uses: ['getApp', ...runUses] as const,
+  run: async ({ uid, ...how }, context) => {
+    const app = await existingApp(context, uid);
+    if (app.disabled) throw new PublicError('conflict', `The app ${uid} is disabled; nothing was started. enable_app puts it back.`);
+    const found = running.safeParse(parse(app.source ?? ''));
+    if (!found.success) throw new PublicError('conflict', `The app ${uid} runs no flow: get_app shows what it does.`);
+    const { namespace, flowId } = found.data;
+    context.authorize('kestra.flow.execute', namespace);
+    return runFlow({ ...how, namespace, flow_id: flowId }, context);
   },
 });
