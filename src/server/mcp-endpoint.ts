@@ -1,7 +1,9 @@
 import { type NodeServerResponseLike, toNodeHandler } from '@modelcontextprotocol/node';
-import { type AuthInfo, createMcpHandler, type McpRequestContext, type Server } from '@modelcontextprotocol/server';
+import { type AuthInfo, createMcpHandler, type McpRequestContext, type McpServer, type Server } from '@modelcontextprotocol/server';
 import express, { type Request, type RequestHandler, type Response, Router } from 'express';
 import type { Log } from '../log.ts';
+import { handshakes } from './handshake.ts';
+import { type Asker, createQuestions } from './questions.ts';
 import { refuseRpc, rpcCodes } from './refusal.ts';
 
 /** Who is calling, as far as this endpoint must know. */
@@ -30,15 +32,19 @@ export interface McpParts<C extends Caller> {
     readonly caller: C;
     readonly era: McpRequestContext['era'];
     readonly stopping: AbortSignal;
-  }) => Server;
+  }) => Server | McpServer;
   /** The WWW-Authenticate of a 403 if the token is too narrow for calls that the caller's roles allow (RFC 6750 §3.1). */
   readonly scopeChallenge: (caller: C, calls: readonly ToolCall[]) => string | undefined;
   /** Does this call wait for something in Kestra? It may take long then, and its connection is kept alive. */
   readonly waits: (call: ToolCall) => boolean;
+  /** What signs session ids; without any, clients of 2025-11-25 and before are asked nothing. The first signs, all verify. */
+  readonly sessionKeys?: readonly Uint8Array[];
   readonly log: Log;
   /** Aborted when the program has been told to stop: waiting calls answer with what they have. */
   readonly stopping: AbortSignal;
   readonly limits?: Partial<McpLimits>;
+  /** What `expiresAt` of a caller goes by. */
+  readonly clock?: () => number;
 }
 
 export interface McpLimits {
@@ -54,6 +60,9 @@ export interface McpLimits {
   /** subscriptions/listen streams open at once: all, and of one caller. */
   readonly subscriptions: number;
   readonly subscriptionsEach: number;
+  /** Questions to clients of 2025-11-25 that wait for an answer: all, and to one caller. */
+  readonly questions: number;
+  readonly questionsEach: number;
 }
 
 const defaultLimits: McpLimits = {
@@ -64,7 +73,12 @@ const defaultLimits: McpLimits = {
   keepAliveMs: 15_000,
   subscriptions: 256,
   subscriptionsEach: 8,
+  questions: 256,
+  questionsEach: 8,
 };
+
+/** What a client speaks that does not say so (MCP 2025-11-25, Protocol Version Header). */
+const unnamedVersion = '2025-03-26';
 
 export interface McpEndpoint {
   readonly router: Router;
@@ -72,20 +86,31 @@ export interface McpEndpoint {
   close(): Promise<void>;
 }
 
+/** A request on its way to its server. */
+interface Served<C extends Caller> {
+  readonly caller: C;
+  /** How its client is asked something, where that takes a request of its own. */
+  readonly asker?: Asker;
+}
+
 /**
- * The one MCP endpoint, for 2026-07-28 and 2025-11-25 clients alike, without sessions: authentication before a byte of the body is read,
- * then the scope, then the SDK with a server of its own for each request.
+ * The one MCP endpoint, for 2026-07-28 and 2025-11-25 clients alike, without sessions to keep: authentication before a byte of the body is
+ * read, then the scope, then the SDK with a server of its own for each request.
  */
 export const mcpEndpoint = <C extends Caller>(parts: McpParts<C>): McpEndpoint => {
   const limits = { ...defaultLimits, ...parts.limits };
-  const callers = new WeakMap<object, C>();
+  const served = new WeakMap<object, Served<C>>();
+  const sessions = handshakes(parts.sessionKeys ?? []);
+  const questions = createQuestions({ all: limits.questions, each: limits.questionsEach });
   const reported = (error: Error) => parts.log.debug({ err: error }, 'MCP request refused or failed');
   const handler = (responseMode: 'auto' | 'sse') => {
     const made = createMcpHandler(
       ({ era, authInfo }) => {
-        const caller = authInfo && callers.get(authInfo);
+        const { caller, asker } = (authInfo && served.get(authInfo)) ?? {};
         if (!caller) throw new Error('an MCP request without a caller');
-        return parts.createServer({ caller, era, stopping: parts.stopping });
+        const server = parts.createServer({ caller, era, stopping: parts.stopping });
+        if (asker && era === 'legacy') questions.enable(server, asker);
+        return server;
       },
       {
         responseMode,
@@ -99,7 +124,12 @@ export const mcpEndpoint = <C extends Caller>(parts: McpParts<C>): McpEndpoint =
   };
   // Listening is apart, because it has to end when the program stops, while calls are let finish.
   const [calls, waiting, listening] = [handler('auto'), handler('sse'), handler('auto')];
-  parts.stopping.addEventListener('abort', () => void listening.close(), { once: true });
+  const stop = () => {
+    questions.stop();
+    void listening.close();
+  };
+  parts.stopping.addEventListener('abort', stop, { once: true });
+  // A stream holds memory of this process alone, so it is counted here, however many replicas there are.
   const listeners = new Map<string, number>();
 
   const authenticate: RequestHandler = async (request, response, next) => {
@@ -147,13 +177,18 @@ export const mcpEndpoint = <C extends Caller>(parts: McpParts<C>): McpEndpoint =
         headers: { 'WWW-Authenticate': challenge },
       });
     }
+    const { key } = caller.principal;
+    const unanswering = messages.filter((message) => !questions.answer(key, message));
+    if (unanswering.length === 0) return void response.status(202).end();
     const auth: AuthInfo = { token: '', clientId: caller.clientId, scopes: [...caller.scopes] };
-    callers.set(auth, caller);
     // Proxies must not hold back what is streamed.
     response.set('X-Accel-Buffering', 'no');
-    const served = Object.assign(request, { auth });
+    const authenticated = Object.assign(request, { auth });
+    if (methodOf(request.body) === 'initialize') {
+      const session = sessions.begin(request.body.params, key);
+      if (session) response.set('Mcp-Session-Id', session);
+    }
     if (messages.some((message) => methodOf(message) === 'subscriptions/listen')) {
-      const { key } = caller.principal;
       const open = listeners.get(key) ?? 0;
       if (open >= limits.subscriptionsEach) {
         return refuseRpc(request, response, { status: 429, message: 'Too many subscriptions.', headers: { 'Retry-After': '60' } });
@@ -164,12 +199,17 @@ export const mcpEndpoint = <C extends Caller>(parts: McpParts<C>): McpEndpoint =
         if (left > 0) listeners.set(key, left);
         else listeners.delete(key);
       });
-      endIn(request, response, Math.min(limits.waitMs, (caller.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now()));
-      return listening.node(served, atOnce(response), request.body);
+      endIn(request, response, Math.min(limits.waitMs, (caller.expiresAt ?? Number.POSITIVE_INFINITY) - (parts.clock ?? Date.now)()));
+      served.set(auth, { caller });
+      return listening.node(authenticated, atOnce(response), request.body);
     }
     const waits = toolCalls.some(parts.waits);
-    endIn(request, response, waits ? limits.waitMs : limits.callMs);
-    return waits ? waiting.node(served, atOnce(response), request.body) : calls.node(served, response, request.body);
+    const ending = endIn(request, response, waits ? limits.waitMs : limits.callMs);
+    const handshake = sessions.of(request.get('Mcp-Session-Id'), key);
+    const version = request.get('MCP-Protocol-Version') ?? unnamedVersion;
+    const asker = handshake && { principalKey: key, handshake, version, onAsked: () => ending.postpone(limits.waitMs) };
+    served.set(auth, { caller, asker });
+    return waits ? waiting.node(authenticated, atOnce(response), request.body) : calls.node(authenticated, response, request.body);
   };
 
   const router = Router({ caseSensitive: true, strict: true });
@@ -218,15 +258,19 @@ const atOnce = (response: Response): NodeServerResponseLike => ({
 });
 
 /** Gives up on an answer that takes too long: its call is cancelled as if the client had gone. */
-const endIn = (request: Request, response: Response, ms: number): void => {
-  const timer = setTimeout(
-    () => {
-      if (response.headersSent) response.destroy();
-      else refuseRpc(request, response, { status: 504, message: 'This call took too long and was given up.' });
-    },
-    Math.max(0, ms),
-  );
+const endIn = (request: Request, response: Response, ms: number): { postpone(ms: number): void } => {
+  const giveUp = () => {
+    if (response.headersSent) response.destroy();
+    else refuseRpc(request, response, { status: 504, message: 'This call took too long and was given up.' });
+  };
+  let timer = setTimeout(giveUp, Math.max(0, ms));
   response.once('close', () => clearTimeout(timer));
+  return {
+    postpone: (later) => {
+      clearTimeout(timer);
+      if (!response.closed) timer = setTimeout(giveUp, later);
+    },
+  };
 };
 
 const unreadable = (error: unknown, most: number) => {

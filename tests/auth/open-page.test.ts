@@ -50,9 +50,12 @@ const call = async (
 };
 
 describe('register_kestra_token opens the page where the client can', () => {
-  it('asks a client with URL elicitation to open the page of this very user, and says the rest afterwards', async () => {
+  it.each([
+    { speaks: '2026-07-28', mode: { pin: '2026-07-28' } },
+    { speaks: '2025-11-25', mode: 'legacy' as const },
+  ])('asks a client of $speaks with URL elicitation to open the page of this very user, and says the rest afterwards', async ({ mode }) => {
     const opened: string[] = [];
-    const client = new Client({ name: 'test', version: '1' }, { capabilities: url, versionNegotiation: { mode: { pin: '2026-07-28' } } });
+    const client = new Client({ name: 'test', version: '1' }, { capabilities: url, versionNegotiation: { mode } });
     client.setRequestHandler('elicitation/create', ({ params }) => {
       if (params.mode === 'url') opened.push(params.url);
       return { action: 'accept' };

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
@@ -7,6 +6,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { FakeIdp } from '../auth/fake-idp.ts';
+import { cache } from '../harness/cache.ts';
 import { type Kestra, startKestra } from '../kestra/server.ts';
 import { launch, type Person } from './browser.ts';
 import { type Desktop, knownTo, openDesktop, providerOf } from './desktop.ts';
@@ -18,7 +18,6 @@ import { type Program, startProgram } from './program.ts';
  * Claude Code, which wants a terminal and names itself by a document on the internet (what it sends to /register is in tests/auth). The
  * Inspector's command line does not step up where it was given a refresh token; Python's client and the SDK's do.
  */
-const cache = process.env.KESTRA_MCP_E2E_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'kestra-mcp');
 const npm = (name: string) => join(cache, 'npm', 'node_modules', '.bin', name);
 const python = join(cache, 'python', 'bin', 'python');
 

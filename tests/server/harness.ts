@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
-import { Server } from '@modelcontextprotocol/server';
+import { acceptedContent, inputRequired, type McpServer, Server } from '@modelcontextprotocol/server';
 import type { Express, RequestHandler } from 'express';
+import { z } from 'zod';
 import { resourceMetadataUrl } from '../../src/auth/endpoints/metadata.ts';
 import type { Scope } from '../../src/auth/scopes.ts';
 import { PublicError } from '../../src/errors.ts';
@@ -34,10 +36,13 @@ const authenticator =
     return { principal: { key: user }, clientId: 'test', scopes: scopes.split(','), roles: ['editor'] };
   };
 
+const sessionKey = randomBytes(32);
+
 const tools = new Map<string, Scope>([
   ['whoami', 'kestra.read'],
   ['run', 'kestra.execute'],
   ['wait', 'kestra.read'],
+  ['ask', 'kestra.read'],
   ['destroy', 'kestra.write'],
 ]);
 
@@ -56,6 +61,12 @@ const tinyServer = (caller: TestCaller, stopping: AbortSignal, seen: string[]): 
     if (params.name === 'whoami') {
       await new Promise((resolve) => setTimeout(resolve, Number(params.arguments?.ms ?? 0)));
       return text(caller.principal.key);
+    }
+    if (params.name === 'ask') {
+      const answered = acceptedContent(mcpReq.inputResponses, 'name', z.object({ name: z.string() }));
+      if (mcpReq.inputResponses) return text(answered ? `hello ${answered.name}` : 'no answer');
+      const requestedSchema = z.object({ name: z.string() });
+      return inputRequired({ inputRequests: { name: inputRequired.elicit({ message: 'Who are you?', requestedSchema }) } });
     }
     if (params.name !== 'wait') return text('done');
     const most = Number(params.arguments?.ms ?? 10_000);
@@ -92,9 +103,19 @@ export interface TestSettings {
   readonly others?: Readonly<Record<string, () => Promise<void>>>;
   readonly limits?: Partial<McpLimits>;
   readonly times?: Partial<Times>;
+  /** Serves instead of the few tools. */
+  readonly createServer?: () => McpServer;
 }
 
-export const startServer = async ({ authorization, config, store, others, limits, times }: TestSettings = {}): Promise<TestServer> => {
+export const startServer = async ({
+  authorization,
+  config,
+  store,
+  others,
+  limits,
+  times,
+  createServer,
+}: TestSettings = {}): Promise<TestServer> => {
   const stopping = new AbortController();
   const seen: string[] = [];
   let logged = '';
@@ -125,13 +146,14 @@ export const startServer = async ({ authorization, config, store, others, limits
     ...(authorization && { authorization: authorization(publicUrl, log) }),
     mcp: {
       authenticate: authenticator(() => publicUrl),
-      createServer: ({ caller, stopping: signal }) => tinyServer(caller, signal, seen),
+      createServer: ({ caller, stopping: signal }) => createServer?.() ?? tinyServer(caller, signal, seen),
       scopeChallenge: scopeChallenge<TestCaller>({
         needed: ({ name }) => tools.get(name),
         permitted: ({ roles }, { name }) => name !== 'destroy' || roles.includes('admin'),
         challenge: ({ error, scopes }) => `Bearer error="${error}", scope="${scopes.join(' ')}"`,
       }),
       waits: ({ name }: ToolCall) => name === 'wait',
+      sessionKeys: [sessionKey],
       limits,
     },
   });

@@ -1,22 +1,12 @@
 import type Sqlite from 'better-sqlite3';
 import { PublicError } from '../../errors.ts';
+import type { Settings } from '../engine.ts';
+import { refuseMissingKeys } from '../operations/keys.ts';
+import { storeOn } from '../operations/operations.ts';
 import type { Store } from '../store.ts';
-import { accountStore } from './account.ts';
-import { auditStore } from './audit.ts';
-import { clientStore } from './clients.ts';
-import { codeStore } from './codes.ts';
-import { Connection, isBusy, isDamaged, type Settings, storeError } from './connection.ts';
-import { counterStore } from './counters.ts';
-import { credentialStore } from './credentials.ts';
+import { Connection, isBusy, isDamaged, storeError } from './connection.ts';
 import { damaged, migrate, prepareFile, refuseForeign } from './file.ts';
 import { holdHost } from './host-lease.ts';
-import { keyStore, refuseMissingKeys } from './keys.ts';
-import { providerStore } from './provider.ts';
-import { refreshStore } from './refresh.ts';
-import { revocationStore } from './revocation.ts';
-import { signInStore } from './sign-ins.ts';
-import { sweepStore } from './sweep.ts';
-import { userStore } from './users.ts';
 
 /** How long the start may wait for another process that is starting, too. */
 const startPatienceMs = 10_000;
@@ -43,8 +33,8 @@ export const openSqlite = async (
       migrate(db);
       db.pragma('busy_timeout = 5');
       const connection = new Connection(db, host, settings);
-      if (!settings.allowMissingKeys) refuseMissingKeys(connection);
-      return store(connection);
+      if (!settings.allowMissingKeys) await refuseMissingKeys(connection);
+      return storeOn(connection);
     } catch (error) {
       db.close();
       throw error;
@@ -72,22 +62,3 @@ const driver = async (): Promise<typeof Sqlite> => {
     );
   }
 };
-
-const store = (connection: Connection): Store => ({
-  ...clientStore(connection),
-  ...signInStore(connection),
-  ...codeStore(connection),
-  ...refreshStore(connection),
-  ...providerStore(connection),
-  ...revocationStore(connection),
-  ...credentialStore(connection),
-  ...accountStore(connection),
-  ...userStore(connection),
-  ...auditStore(connection),
-  ...counterStore(connection),
-  ...keyStore(connection),
-  ...sweepStore(connection),
-  now: async () => connection.clock(),
-  check: () => connection.write(() => void connection.sql('SELECT version FROM schema').get()),
-  close: async () => connection.close(),
-});
