@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsdown';
+import { thirdPartyLicenses } from './third-party-licenses.ts';
 
 export default defineConfig({
   entry: { main: 'src/main.ts' },
@@ -10,5 +11,6 @@ export default defineConfig({
   sourcemap: true,
   dts: false,
   banner: '#!/usr/bin/env node',
+  plugins: [thirdPartyLicenses()],
   deps: { alwaysBundle: [/.*/], neverBundle: ['better-sqlite3', 'pg-native'] },
 });

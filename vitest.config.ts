@@ -3,7 +3,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, 'tests/e2e/**', 'tests/conformance/**'],
+    exclude: [...configDefaults.exclude, 'tests/e2e/**', 'tests/deploy/**', 'tests/conformance/**'],
     globalSetup: ['tests/harness/build.ts'],
     // Tests share nothing but what they import: the program and Kestra are other processes and ports. Loading the modules once saves a third.
     isolate: false,

@@ -163,7 +163,13 @@ const table = z.object({
   KESTRA_MCP_CLAIMS_MAX_AGE: seconds(60, 2_592_000)
     .default(28_800)
     .describe('how old roles may get while the identity provider cannot be asked, in seconds'),
-  KESTRA_MCP_STORE: z.string().min(1).default('data/kestra-mcp.sqlite').describe('the file that holds sign-ins and sealed credentials'),
+  KESTRA_MCP_STORE: z
+    .string()
+    .min(1)
+    .default('data/kestra-mcp.sqlite')
+    .describe(
+      'where sign-ins and sealed credentials are kept: a file (SQLite, one host), or postgres://user:password@host/database?sslmode=verify-full for several replicas (or KESTRA_MCP_STORE_FILE)',
+    ),
   KESTRA_MCP_INSTANCE: z.string().min(1).optional().describe('what stored credentials are bound to (default: KESTRA_API_URL)'),
   ENCRYPTION_KEYS: z
     .string()
@@ -182,6 +188,7 @@ const secrets = [
   'KESTRA_PASSWORD',
   'OIDC_CLIENT_SECRET',
   'KESTRA_MCP_CLIENTS',
+  'KESTRA_MCP_STORE',
   'ENCRYPTION_KEYS',
   'ENCRYPTION_KEY',
 ] as const;

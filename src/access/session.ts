@@ -32,4 +32,9 @@ export interface Session {
   credential(): Promise<KestraCredential | undefined>;
   /** Stores one for the caller after Kestra has accepted it; absent where nobody stores any. @throws PublicError why nothing was stored */
   register?(credential: KestraCredential): Promise<void>;
+  /**
+   * Takes a key for a minute, among all replicas; absent where this process is the only one.
+   * @returns gives it back; undefined: somebody else has taken it
+   */
+  claim?(key: string): Promise<(() => Promise<void>) | undefined>;
 }

@@ -93,7 +93,7 @@ export const readClaims = (said: Said, config: OidcConfig, preset: Preset): Clai
   };
   const identity = (name: string): string | undefined => {
     const value = first[name];
-    return typeof value === 'string' && value !== '' ? value : undefined;
+    return typeof value === 'string' && value !== '' && !value.includes('\0') ? value : undefined;
   };
   const [issuer, sub] = [identity('iss'), identity('sub')];
   if (!issuer || !sub) throw new NotAdmitted('The identity provider did not say who signed in.');

@@ -36,11 +36,11 @@ export const authenticateClient = async (
     if (secret !== undefined || basic) throw refused(presented);
     return { id };
   }
-  const refund = secret === undefined ? undefined : limits.take('guess', addressOf(request), id);
+  const counted = secret === undefined ? undefined : await limits.take('guess', addressOf(request), id);
   const client = await clients.knownClient(id);
   const proven = client?.secretHash === undefined ? secret === undefined && !basic : secret !== undefined && secretMatches(client, secret);
   if (!client || !proven) throw refused(presented);
-  refund?.();
+  await limits.giveBack(counted);
   return client;
 };
 

@@ -15,7 +15,7 @@ export interface Signatures {
   /** @throws if the signature is not the provider's, or the keys can't be had */
   check(jwt: string): Promise<void>;
   /** An access token that is a JWT of this issuer, for the audience if one is named, unexpired and signed. */
-  accessToken(jwt: string, issuer: string, audience?: string): Promise<{ type: string | undefined; claims: JWTPayload }>;
+  accessToken(jwt: string, issuer: string, audience?: string, now?: Date): Promise<{ type: string | undefined; claims: JWTPayload }>;
 }
 
 /**
@@ -44,10 +44,10 @@ export const createSignatures = (jwksUri: URL, fetch: ProviderFetch): Signatures
     check: async (jwt) => {
       await inTime(compactVerify(jwt, keys, { algorithms }));
     },
-    accessToken: async (jwt, issuer, audience) => {
+    accessToken: async (jwt, issuer, audience, now = new Date()) => {
       const required = audience === undefined ? {} : { audience, requiredClaims: ['exp'] };
       const { protectedHeader, payload } = await inTime(
-        jwtVerify(jwt, keys, { algorithms, issuer, clockTolerance: tolerance, ...required }),
+        jwtVerify(jwt, keys, { algorithms, issuer, clockTolerance: tolerance, currentDate: now, ...required }),
       );
       return { type: protectedHeader.typ, claims: payload };
     },

@@ -1,5 +1,7 @@
 import { isIPv6 } from 'node:net';
 import type { Request } from 'express';
+import type { Counted } from '../store/records.ts';
+import type { Counters } from './counters.ts';
 import { OAuthError } from './oauth-error.ts';
 
 /** At most `most` in any window of `seconds`. */
@@ -39,19 +41,16 @@ export interface Limits {
    * Counts one, in every rule that goes with the name.
    * @param keys who or what it is counted for: an address (of `addressOf`) and a client for guesses and transactions, an address for
    *   registrations, a host for documents
-   * @returns takes it back, once: for what turned out well
+   * @returns what was counted: to be given back if it turns out well, once
    * @throws OAuthError `slow_down`, 429, with Retry-After; nothing is counted then
    */
-  take(name: LimitName, ...keys: readonly [string, ...string[]]): () => void;
-}
-
-interface Window {
-  count: number;
-  ends: number;
+  take(name: LimitName, ...keys: readonly [string, ...string[]]): Promise<readonly Counted[]>;
+  /** It turned out well. Never throws: what can't be taken back counts until its window ends. */
+  giveBack(counted: readonly Counted[] | undefined): Promise<void>;
 }
 
 /** The rules that go with a name, and what each is counted by: all of the keys, the first of them, or nothing. */
-const counted: Readonly<Record<LimitName, readonly (readonly [RuleName, (keys: readonly string[]) => string])[]>> = {
+const rulesOf: Readonly<Record<LimitName, readonly (readonly [RuleName, (keys: readonly string[]) => string])[]>> = {
   registration: [
     ['registration', (keys) => keys.join('\n')],
     ['registrations', () => ''],
@@ -70,58 +69,39 @@ const counted: Readonly<Record<LimitName, readonly (readonly [RuleName, (keys: r
   ],
 };
 
-/**
- * Windows of one rule by their key. When the young ones are too many they become the old ones, and the old ones are forgotten unless
- * they were used: a flood of addresses costs two generations of memory and no time (a Map that loses its first key again and again is slow).
- */
-interface Generations {
-  young: Map<string, Window>;
-  old: Map<string, Window>;
-}
-const generation = 10_000;
 const longestKey = 300;
 
-/** Counts in this process alone: with several replicas the limits are that much looser, and no store need be asked. */
+/** @param counters those of the store, where replicas share it: then a limit is one for all of them */
 export const createLimits = ({
   rules = defaultRules,
-  clock = Date.now,
+  counters,
 }: {
   rules?: Readonly<Record<RuleName, Rule>>;
-  clock?: () => number;
-} = {}): Limits => {
-  const windows = new Map<RuleName, Generations>();
-
-  const windowOf = (rule: RuleName, key: string): Window => {
-    const known = windows.get(rule) ?? { young: new Map(), old: new Map() };
-    windows.set(rule, known);
-    const found = known.young.get(key) ?? known.old.get(key);
-    const window = found && found.ends > clock() ? found : { count: 0, ends: clock() + rules[rule].seconds * 1000 };
-    if (!known.young.has(key) && known.young.size >= generation) {
-      known.old = known.young;
-      known.young = new Map();
-    }
-    known.young.set(key, window);
-    return window;
+  counters: Counters;
+}): Limits => {
+  const giveBack: Limits['giveBack'] = async (counted = []) => {
+    await Promise.allSettled(counted.map(({ key, endsAt }) => counters.uncount(key, { endsAt })));
   };
-
   return {
-    take: (name, ...keys) => {
-      const found = counted[name].map(([rule, keyOf]) => ({ rule, window: windowOf(rule, keyOf(keys).slice(0, longestKey)) }));
-      const full = found.filter(({ rule, window }) => window.count >= rules[rule].most);
-      if (full.length > 0) {
-        const seconds = Math.max(1, ...full.map(({ window }) => Math.ceil((window.ends - clock()) / 1000)));
-        throw new OAuthError('slow_down', `too many requests: try again in ${seconds} seconds`, {
-          status: 429,
-          headers: { 'Retry-After': String(seconds) },
-          detail: { limit: full.map(({ rule }) => rule) },
-        });
+    giveBack,
+    take: async (name, ...keys) => {
+      const counted: Counted[] = [];
+      for (const [rule, keyOf] of rulesOf[name]) {
+        const key = `${rule}\n${keyOf(keys).slice(0, longestKey)}`;
+        const { most, seconds: windowSeconds } = rules[rule];
+        const { allowed, retryAfterMs, endsAt } = await counters.count(key, { limit: most, windowMs: windowSeconds * 1000 });
+        if (!allowed) {
+          await giveBack(counted);
+          const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000));
+          throw new OAuthError('slow_down', `too many requests: try again in ${seconds} seconds`, {
+            status: 429,
+            headers: { 'Retry-After': String(seconds) },
+            detail: { limit: rule },
+          });
+        }
+        counted.push({ key, endsAt });
       }
-      for (const { window } of found) window.count += 1;
-      let counts = true;
-      return () => {
-        if (counts) for (const { window } of found) window.count -= 1;
-        counts = false;
-      };
+      return counted;
     },
   };
 };

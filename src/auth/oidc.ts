@@ -88,17 +88,20 @@ export const createIdentityProvider = ({
   config,
   log,
   clock = Date.now,
+  behindMs = () => 0,
   fetch = providerFetch(config.ca),
 }: {
   config: OidcConfig;
   log: Log;
   clock?: Clock;
+  /** How far the clock of this host is behind the one that counts. */
+  behindMs?: (() => number) | undefined;
   fetch?: ProviderFetch;
 }): IdentityProvider => {
   refuseOpenTenancy(config);
   const preset = presetOf(config);
   const asking = askFor(config);
-  const discovered = createDiscovery(config, fetch, log, clock);
+  const discovered = createDiscovery(config, fetch, log, clock, behindMs);
 
   const claimsOf = async (
     { configuration, signatures }: Discovered,
@@ -190,7 +193,7 @@ export const createIdentityProvider = ({
         const { configuration, signatures } = await discovered();
         // Entra's issuer for many tenants is a pattern; which tenants may come is checked with the claims.
         const issuer = configuration.serverMetadata().issuer.replace('{tenantid}', String(decodeJwt(jwt).tid ?? ''));
-        return signatures.accessToken(jwt, issuer, audience);
+        return signatures.accessToken(jwt, issuer, audience, new Date(Date.now() + behindMs()));
       }).catch(refuse),
     renew: async (refreshToken, known) => {
       let rotated: string | undefined;
@@ -243,7 +246,13 @@ const authentication = ({ clientSecret }: OidcConfig): client.ClientAuth => {
 };
 
 /** The provider's metadata, kept for an hour and longer while it can't be had anew; one request at a time. */
-const createDiscovery = (config: OidcConfig, fetch: ProviderFetch, log: Log, clock: Clock): (() => Promise<Discovered>) => {
+const createDiscovery = (
+  config: OidcConfig,
+  fetch: ProviderFetch,
+  log: Log,
+  clock: Clock,
+  behindMs: () => number,
+): (() => Promise<Discovered>) => {
   let kept: { found: Discovered; until: number } | undefined;
   let running: Promise<Discovered> | undefined;
   const discover = async (): Promise<Discovered> => {
@@ -253,7 +262,8 @@ const createDiscovery = (config: OidcConfig, fetch: ProviderFetch, log: Log, clo
       timeout: longestMs / 1000,
       execute: issuer.protocol === 'http:' ? [client.allowInsecureRequests] : [],
     };
-    const configuration = await client.discovery(issuer, config.clientId, { [client.clockTolerance]: 60 }, authentication(config), options);
+    const times = { [client.clockTolerance]: 60, [client.clockSkew]: Math.round(behindMs() / 1000) };
+    const configuration = await client.discovery(issuer, config.clientId, times, authentication(config), options);
     const { jwks_uri } = configuration.serverMetadata();
     if (!jwks_uri) throw new ProviderUnreachable('the identity provider publishes no keys (jwks_uri)', true);
     return { configuration, signatures: createSignatures(new URL(jwks_uri), fetch) };

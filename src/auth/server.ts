@@ -12,7 +12,6 @@ import { registration } from './endpoints/register.ts';
 import { revoke } from './endpoints/revoke.ts';
 import { token } from './endpoints/token.ts';
 import { parseScope, type Scope } from './scopes.ts';
-import { signInsUnderWay } from './under-way.ts';
 
 export interface AuthorizationServerParts
   extends Pick<EndpointDeps, 'store' | 'keyring' | 'oidc' | 'clients' | 'limits' | 'rights' | 'log' | 'clock'> {
@@ -54,7 +53,6 @@ export const authorizationServer = ({
     instance: config.store.instance,
     lifetimes,
     defaultScopes: defaultScopesOf(config),
-    underWay: signInsUnderWay(),
   };
   const router = Router({ caseSensitive: true, strict: true });
   router.use(metadata({ ...deps, registration: http.registration, metadataDocuments: http.metadataDocuments.on, confidentialClients }));

@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import { asPublicError } from '../errors.ts';
 import { connectKestra } from '../kestra/client.ts';
 import type { Log } from '../log.ts';
+import { nameOfPlace } from '../store/open.ts';
 import { checkCredential } from '../tools/account.ts';
 import { type Command, exitCode } from './command.ts';
 import { withStore } from './with-store.ts';
@@ -55,7 +56,7 @@ const checkStore = (config: Config, { ok, problem }: Report): Promise<void> =>
     async (store) => {
       await store.check();
       const missing = (await store.keyUse()).filter(({ name, rows }) => name === undefined && rows > 0);
-      if (missing.length === 0) ok(`store ${config.store.location}, and its keys`);
+      if (missing.length === 0) ok(`store ${nameOfPlace(config.store.location)}, and its keys`);
       else problem('store', `${missing.length} keys that seal rows are not in ENCRYPTION_KEYS: put them back, or run rotate-keys`);
     },
     { allowMissingKeys: true },

@@ -8,6 +8,7 @@ import { createRegistrar } from '../auth/account/registrar.ts';
 import { type Bearer, bearer, bearerChallenge } from '../auth/bearer.ts';
 import { clientsFrom } from '../auth/clients/from-config.ts';
 import type { Clock } from '../auth/clock.ts';
+import { memoryCounters } from '../auth/counters.ts';
 import { metadata } from '../auth/endpoints/metadata.ts';
 import { externalBearer } from '../auth/external.ts';
 import { createLimits } from '../auth/limits.ts';
@@ -22,6 +23,7 @@ import type { Kestra } from '../kestra/client.ts';
 import type { Log } from '../log.ts';
 import { isLoopbackHost } from '../public-url.ts';
 import type { Probe } from '../server/health.ts';
+import { isShared } from '../store/open.ts';
 import type { UserKey } from '../store/records.ts';
 import type { Keyring } from '../store/seal.ts';
 import type { Store } from '../store/store.ts';
@@ -49,7 +51,14 @@ export interface Credentials {
 /** By KESTRA_MCP_AUTH. @throws PublicError `misconfigured` */
 export const openEntrance = (
   config: Config,
-  { store, keyring, kestra, log, clock }: { store: Store; keyring: Keyring; kestra: Kestra; log: Log; clock: Clock },
+  {
+    store,
+    keyring,
+    kestra,
+    log,
+    clock,
+    behindMs,
+  }: { store: Store; keyring: Keyring; kestra: Kestra; log: Log; clock: Clock; behindMs?: (() => number) | undefined },
 ): Entrance => {
   const { oidc } = config;
   if (!oidc) {
@@ -60,8 +69,8 @@ export const openEntrance = (
   }
   const policy = config.policy === undefined ? undefined : openPolicyFile(config.policy, log);
   const rights = createRights(policy ?? noPolicy, oidc);
-  const provider = createIdentityProvider({ config: oidc, log, clock });
-  const limits = createLimits({ clock });
+  const provider = createIdentityProvider({ config: oidc, log, clock, behindMs });
+  const limits = createLimits({ counters: isShared(config.store.location) ? store : memoryCounters(clock) });
   const vault = createVault(store, config.store.instance);
   const registrar = config.credentials === 'per-user' ? createRegistrar({ vault, kestra: kestraAtHand(kestra), store, limits }) : undefined;
   const links = accountLinks(config.http.publicUrl, keyring);

@@ -13,9 +13,10 @@ import type { ToolCall } from '../server/mcp-endpoint.ts';
 import { scopeChallenge, scopeFor } from '../server/scope-challenge.ts';
 import { type Running, serve, stopOnSignals } from '../server/serve.ts';
 import { createToolHandler } from '../server/tool-handler.ts';
-import { openStore } from '../store/open.ts';
+import { isShared, openStore } from '../store/open.ts';
 import { parseKeyring } from '../store/seal.ts';
 import type { Store } from '../store/store.ts';
+import { followTime } from '../store/time.ts';
 import { executeApp } from '../tools/catalogue/apps.ts';
 import { chooseTools } from '../tools/choice.ts';
 import { executeFlow } from '../tools/execute-flow.ts';
@@ -35,8 +36,8 @@ export const serveHttp = async (config: Config, log: Log): Promise<void> => {
   );
 };
 
-/** The whole server, listening. @param clock for tests that move the time. @throws as `serveHttp` */
-export const startHttp = async (config: Config, log: Log, clock: Clock = Date.now): Promise<Running> => {
+/** The whole server, listening. @param moved for tests that move the time. @throws as `serveHttp` */
+export const startHttp = async (config: Config, log: Log, moved?: Clock): Promise<Running> => {
   if (config.credentials === 'shared' && !config.credential) {
     throw new PublicError(
       'misconfigured',
@@ -44,12 +45,16 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
     );
   }
   const keyring = config.auth === 'none' ? undefined : parseKeyring(config.store.keys);
-  const store = keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock }));
+  const store = keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock: moved }));
+  const shared = isShared(config.store.location) ? store : undefined;
+  const time = shared && !moved ? await followTime(shared) : undefined;
+  const clock = moved ?? time?.clock ?? Date.now;
   const kestra = connectKestra(config.kestra, log);
-  const entrance = store && keyring ? openEntrance(config, { store, keyring, kestra, log, clock }) : openDoor(config);
+  const entrance =
+    store && keyring ? openEntrance(config, { store, keyring, kestra, log, clock, behindMs: time?.behindMs }) : openDoor(config);
   const { catalog, direct } = chooseTools(config.tools);
   const handle = createToolHandler(kestra, catalog, config.limits, log);
-  const sessionOf = sessions(config, entrance);
+  const sessionOf = sessions(config, entrance, shared ? claims(shared) : undefined);
   // Where nobody signs in there is no key ring, and one process.
   const keysFor = (purpose: string) => keyring?.derive(purpose) ?? [randomBytes(32)];
   const stateKeys = keysFor('request state');
@@ -73,7 +78,9 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
         challenge: entrance.bearer.challenge,
       }),
       waits: (call) => waits(resolve(call)),
-      sessionKeys: keysFor('session'),
+      clock,
+      // A client of 2025-11-25 answers a question with a request of its own, which may reach another replica: with several they ask nothing.
+      sessionKeys: shared ? [] : keysFor('session'),
     },
     store: async () => store?.check(),
     others: { kestra: async () => void (await kestra.instance(config.credential)), ...entrance.probes },
@@ -88,6 +95,7 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
     stopping,
     closed: async () => {
       clearInterval(sweeper);
+      time?.stop();
       entrance.close();
       await mcp.close();
       await kestra.close();
@@ -108,9 +116,15 @@ const keepSwept = (store: Store, log: Log): NodeJS.Timeout => {
 };
 
 /** Each caller acts in Kestra with the credential that they registered, or everybody with the service's own. */
-const sessions = (config: Config, { credentials }: Entrance): ((caller: Caller) => Session) => {
+const sessions = (config: Config, { credentials }: Entrance, claim: Session['claim']): ((caller: Caller) => Session) => {
   if (!credentials) {
-    return ({ principal, scopes }) => ({ principal, scopes, registration: { by: 'nobody' }, credential: async () => config.credential });
+    return ({ principal, scopes }) => ({
+      principal,
+      scopes,
+      registration: { by: 'nobody' },
+      credential: async () => config.credential,
+      claim,
+    });
   }
   return ({ principal, scopes, user }) => ({
     principal,
@@ -118,8 +132,17 @@ const sessions = (config: Config, { credentials }: Entrance): ((caller: Caller) 
     registration: credentials.registration(user),
     credential: () => credentials.of(user),
     register: (credential) => credentials.register(user, credential),
+    claim,
   });
 };
+
+const claims =
+  (store: Store): NonNullable<Session['claim']> =>
+  async (key) => {
+    const name = `claim\n${key}`;
+    const taken = await store.count(name, { limit: 1, windowMs: 60_000 });
+    return taken.allowed ? () => store.uncount(name, taken) : undefined;
+  };
 
 /** The tools that wait unless told not to. */
 const startsAndWaits: ReadonlySet<string> = new Set([executeFlow.name, executeApp.name]);

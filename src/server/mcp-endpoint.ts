@@ -43,6 +43,8 @@ export interface McpParts<C extends Caller> {
   /** Aborted when the program has been told to stop: waiting calls answer with what they have. */
   readonly stopping: AbortSignal;
   readonly limits?: Partial<McpLimits>;
+  /** What `expiresAt` of a caller goes by. */
+  readonly clock?: () => number;
 }
 
 export interface McpLimits {
@@ -127,6 +129,7 @@ export const mcpEndpoint = <C extends Caller>(parts: McpParts<C>): McpEndpoint =
     void listening.close();
   };
   parts.stopping.addEventListener('abort', stop, { once: true });
+  // A stream holds memory of this process alone, so it is counted here, however many replicas there are.
   const listeners = new Map<string, number>();
 
   const authenticate: RequestHandler = async (request, response, next) => {
@@ -196,7 +199,7 @@ export const mcpEndpoint = <C extends Caller>(parts: McpParts<C>): McpEndpoint =
         if (left > 0) listeners.set(key, left);
         else listeners.delete(key);
       });
-      endIn(request, response, Math.min(limits.waitMs, (caller.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now()));
+      endIn(request, response, Math.min(limits.waitMs, (caller.expiresAt ?? Number.POSITIVE_INFINITY) - (parts.clock ?? Date.now)()));
       served.set(auth, { caller });
       return listening.node(authenticated, atOnce(response), request.body);
     }

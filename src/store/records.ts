@@ -74,6 +74,14 @@ export interface NewSignIn {
   readonly nonce: string;
   readonly verifier: string;
   readonly request: ClientRequest | AccountRequest;
+  /** What was counted for it, to be taken back when it has turned out well: kept with it, as that may happen in another process. */
+  readonly counted?: readonly Counted[];
+}
+
+/** A count in the window of a key: what `uncount` takes back. */
+export interface Counted {
+  readonly key: string;
+  readonly endsAt: number;
 }
 
 export type TakenSignIn =
@@ -83,6 +91,7 @@ export type TakenSignIn =
       readonly nonce: string;
       readonly verifier: string;
       readonly request: ClientRequest | AccountRequest;
+      readonly counted?: readonly Counted[];
     }
   /** No such state (or it was swept). */
   | { readonly outcome: 'unknown' | 'expired' | 'used' }
@@ -278,7 +287,7 @@ export interface AuditEvent {
 }
 
 export interface AuditRow extends AuditEvent, Origin {
-  /** Ascending in the order of commits. */
+  /** Ascending; of two that are written at the same time by different processes either may be first. */
   readonly id: number;
   readonly at: number;
 }
@@ -288,6 +297,8 @@ export interface Allowance {
   readonly remaining: number;
   /** Until the window ends; 0 when allowed. */
   readonly retryAfterMs: number;
+  /** When the window ends, by the store's clock. */
+  readonly endsAt: number;
 }
 
 /** How many rows each encryption key seals; `name` is the label in the ring, absent when the ring lacks the key. */

@@ -195,6 +195,8 @@ export interface RecordStore {
    * not counted. Keys are kept as hashes.
    */
   count(key: string, rule: { limit: number; windowMs: number; cost?: number }): Promise<Allowance>;
+  /** Takes a count back, unless its window (the allowance's `endsAt`) is over. */
+  uncount(key: string, window: { endsAt: number }, cost?: number): Promise<void>;
   /** True once for each value until its time is over, among any number of callers. */
   consumeOnce(value: string, forMs: number): Promise<boolean>;
 }

@@ -89,6 +89,7 @@ const correlationOf = ({ namespace, flow_id, run_key }: Input, { session }: Cont
   return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
 };
 
+/** In this process; between replicas `Session.claim` decides. */
 const starting = new Map<string, Promise<Run>>();
 
 /** Calls with one key at the same time share one start. */
@@ -104,7 +105,23 @@ const found = { found: 'this run_key has started it before; nothing new was star
 
 const findOrStart = async (input: Input, context: Context<Uses>, correlationId: string): Promise<Run> => {
   const id = await find(input, context, correlationId);
-  return id === undefined ? startNew(input, context, correlationId) : { id, facts: found };
+  if (id !== undefined) return { id, facts: found };
+  const { claim } = context.session;
+  const giveBack = claim ? await claim(`run ${correlationId}`) : async () => undefined;
+  if (!giveBack) return findTheirs(input, context, correlationId);
+  try {
+    return await startNew(input, context, correlationId);
+  } catch (thrown) {
+    if (!mayHaveStarted(thrown) && !mayHaveStarted(asPublicError(thrown).detail)) await giveBack();
+    throw thrown;
+  }
+};
+
+/** Another replica is starting it just now. */
+const findTheirs = async (input: Input, context: Context<Uses>, correlationId: string): Promise<Run> => {
+  const id = await findLater(input, context, correlationId);
+  if (id !== undefined) return { id, facts: found };
+  throw new PublicError('conflict', 'A run of this run_key is being started just now. Call again in a minute, with the same run_key.');
 };
 
 const startNew = async (input: Input, context: Context<Uses>, correlationId: string): Promise<Run> => {

@@ -8,6 +8,7 @@ import { noPolicy } from '../../src/access/policy.ts';
 import { type Bearer, bearer, type Caller } from '../../src/auth/bearer.ts';
 import { clientsFrom } from '../../src/auth/clients/from-config.ts';
 import type { GuardedFetch } from '../../src/auth/clients/guarded-fetch.ts';
+import { memoryCounters } from '../../src/auth/counters.ts';
 import { createLimits } from '../../src/auth/limits.ts';
 import { createIdentityProvider } from '../../src/auth/oidc.ts';
 import { createRights } from '../../src/auth/rights.ts';
@@ -136,7 +137,7 @@ export class Harness {
     const opened = await openStore(this.file, { keyring, lifetimes: config.lifetimes, clock: this.clock.now });
     const store = this.#options.wrap?.(opened) ?? opened;
     this.store = store;
-    const limits = createLimits({ clock: this.clock.now });
+    const limits = createLimits({ counters: memoryCounters(this.clock.now) });
     const known = clientsFrom({ http: config.http, store, limits, log, clock: this.clock.now, fetch: this.#options.fetchDocument });
     const rights = createRights(noPolicy, config.oidc);
     const tokens = bearer({ issuer: this.base, resource: this.mcpUrl, defaultScopes: defaultScopesOf(config), store, rights });

@@ -49,9 +49,9 @@ export class Person {
   }
 
   /** Fills in Keycloak's own page: with offline_access it keeps no session of the browser, so it always asks. */
-  async logIn(username: string): Promise<void> {
+  async logIn(username: string, password = passwordOf(username)): Promise<void> {
     await this.page.locator('#username').fill(username);
-    await this.page.locator('#password').fill(passwordOf(username));
+    await this.page.locator('#password').fill(password);
     await this.page.locator('#kc-login').click();
   }
 

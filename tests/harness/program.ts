@@ -62,7 +62,10 @@ export const command = (args: readonly string[], env: Environment = {}, stdin = 
 
 /** The program as it is shipped, serving over HTTP in a process of its own. */
 export class Program {
+  /** Where clients find it: KESTRA_MCP_PUBLIC_URL, if that is set. */
   readonly base: string;
+  /** Where it listens. */
+  readonly own: string;
   /** What clients and browsers say to it. */
   readonly client: Harness;
   readonly env: Environment;
@@ -72,7 +75,8 @@ export class Program {
 
   private constructor(env: Environment, idp: FakeIdp) {
     this.env = env;
-    this.base = `http://127.0.0.1:${env.KESTRA_MCP_PORT}`;
+    this.own = `http://127.0.0.1:${env.KESTRA_MCP_PORT}`;
+    this.base = env.KESTRA_MCP_PUBLIC_URL ?? this.own;
     this.client = Harness.remote(this.base, idp);
     this.#child = start([], env);
     this.#child.stdout?.on('data', (chunk: Buffer) => {
@@ -110,6 +114,16 @@ export class Program {
     return this.#child.exitCode;
   }
 
+  async kill(): Promise<void> {
+    const ended = new Promise<void>((resolve) => this.#child.once('close', () => resolve()));
+    this.#child.kill('SIGKILL');
+    await ended;
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
   async call(token: string | undefined, name: string, args: Record<string, unknown> = {}): Promise<Outcome> {
     const response = await this.client.mcp(token, 'tools/call', { name, arguments: args });
     const { result, error } = await answerOf(response);
@@ -130,7 +144,7 @@ export class Program {
   }
 
   async ready(): Promise<{ status: number; body: { status: string; parts: Record<string, string> } }> {
-    const response = await fetch(`${this.base}/readyz`);
+    const response = await fetch(`${this.own}/readyz`);
     return { status: response.status, body: (await response.json()) as { status: string; parts: Record<string, string> } };
   }
 }

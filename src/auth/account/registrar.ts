@@ -29,9 +29,9 @@ export const createRegistrar = ({
   limits: Limits;
 }): Registrar => {
   const ask = async (user: UserKey, credential: KestraCredential): Promise<void> => {
-    const refund = attempt(limits, user);
+    const counted = await attempt(limits, user);
     await kestra.check(credential);
-    refund();
+    await limits.giveBack(counted);
   };
   return {
     shown: vault.shown,
@@ -59,13 +59,10 @@ export const createRegistrar = ({
 };
 
 /** @throws PublicError `busy` for whoever tries one after the other */
-const attempt = (limits: Limits, user: UserKey): (() => void) => {
-  try {
-    return limits.take('guess', userKey(user), 'kestra credential');
-  } catch (thrown) {
+const attempt = (limits: Limits, user: UserKey) =>
+  limits.take('guess', userKey(user), 'kestra credential').catch((thrown: unknown) => {
     throw thrown instanceof OAuthError ? new PublicError('busy', 'Kestra refused too many credentials of yours. Try again later.') : thrown;
-  }
-};
+  });
 
 /** What can't be a credential goes into no header (RFC 9110 §5.5, RFC 6750 §2.1, RFC 7617 §2). @throws PublicError `invalid_input` */
 const checked = (credential: KestraCredential): KestraCredential => {

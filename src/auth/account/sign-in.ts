@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express';
-import type { AccountRequest } from '../../store/records.ts';
+import type { AccountRequest, Counted } from '../../store/records.ts';
 import { adoptImported } from '../adoption.ts';
 import { userKeyOf } from '../claims.ts';
 import { cookieJar } from '../cookies.ts';
@@ -18,14 +18,13 @@ const toleranceMs = 60_000;
  * anew who they are must have done so just now, and be the same person.
  */
 export const accountSignIn = (deps: EndpointDeps) => {
-  const { issuer, store, underWay, log, clock } = deps;
+  const { issuer, store, limits, log, clock } = deps;
   const sessions = accountSessions({ store, jar: cookieJar(issuer) });
 
   return async (
     request: Request,
     response: Response,
-    signInId: string,
-    asked: AccountRequest,
+    { id: signInId, request: asked, counted }: { id: string; request: AccountRequest; counted?: readonly Counted[] },
     said: () => Promise<SignIn>,
   ): Promise<void> => {
     const finish = async (): Promise<string> => {
@@ -49,7 +48,7 @@ export const accountSignIn = (deps: EndpointDeps) => {
         originOf(request),
       );
       if (!started) throw finishedAlready();
-      underWay.succeed(signInId);
+      await limits.giveBack(counted);
       await adoptImported(deps, claims, originOf(request));
       return cookie;
     };

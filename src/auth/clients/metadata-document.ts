@@ -60,6 +60,7 @@ export interface DocumentSettings {
  * their HTTP headers say (at most a day), errors never.
  */
 export const createMetadataDocuments = ({ fetch, policy, hosts, limits, log, clock = Date.now }: DocumentSettings): MetadataDocuments => {
+  // Each replica fetches for itself: what it keeps is a copy, and the limits on fetching are shared.
   const kept = new Map<string, { client: Client; until: number }>();
   const underWay = new Map<string, Promise<Client>>();
 
@@ -87,8 +88,10 @@ export const createMetadataDocuments = ({ fetch, policy, hosts, limits, log, clo
       kept.delete(url);
       const running = underWay.get(url);
       if (running) return running;
-      limits.take('document', new URL(url).hostname);
-      const started = load(url).finally(() => underWay.delete(url));
+      const started = limits
+        .take('document', new URL(url).hostname)
+        .then(() => load(url))
+        .finally(() => underWay.delete(url));
       underWay.set(url, started);
       return started;
     },

@@ -12,7 +12,7 @@ import type { EndpointDeps } from './deps.ts';
  * Sends a browser to the identity provider, after it has sent one of our forms: the sign-in is stored, and the browser keeps the cookie
  * that the callback will want to see.
  */
-export const beginSignIn = ({ issuer, callbackUrl, store, oidc, limits, underWay, lifetimes }: EndpointDeps) => {
+export const beginSignIn = ({ issuer, callbackUrl, store, oidc, limits, lifetimes }: EndpointDeps) => {
   const cookies = signInCookie(cookieJar(issuer));
   return async (
     request: Request,
@@ -20,7 +20,7 @@ export const beginSignIn = ({ issuer, callbackUrl, store, oidc, limits, underWay
     form: ConsentForm,
     what: { readonly request: ClientRequest | AccountRequest; readonly limitedBy: string; readonly ask?: Asking },
   ): Promise<void> => {
-    const refund = limits.take('transaction', addressOf(request), what.limitedBy);
+    const counted = await limits.take('transaction', addressOf(request), what.limitedBy);
     const signIn = {
       id: form.id,
       browser: form.secret('browser'),
@@ -29,9 +29,8 @@ export const beginSignIn = ({ issuer, callbackUrl, store, oidc, limits, underWay
       verifier: form.secret('verifier'),
     };
     const provider = await oidc.authorizationUrl({ redirectUri: callbackUrl, ...signIn, ask: what.ask }).catch(explain);
-    const begun = await store.beginSignIn({ ...signIn, request: what.request });
-    if (begun) underWay.begin(signIn.id, refund);
-    else refund();
+    const begun = await store.beginSignIn({ ...signIn, request: what.request, counted });
+    if (!begun) await limits.giveBack(counted);
     for (const cookie of cookies.begin(request, signIn.id, signIn.browser, lifetimes.signInMs)) response.append('Set-Cookie', cookie);
     response.status(303).set({ Location: provider.href, 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' }).end();
   };

@@ -22,7 +22,7 @@ import { type Ending, endingOf, finishedAlready, hear, otherBrowser, takenOnce }
  * that its `state` names, and that was taken, once. Only who has signed in is sent on to the client.
  */
 export const callback = (deps: EndpointDeps): Router => {
-  const { issuer, callbackUrl, rights, store, underWay, log, lifetimes } = deps;
+  const { issuer, callbackUrl, rights, store, limits, log, lifetimes } = deps;
   const finishAccount = accountSignIn(deps);
   const cookies = signInCookie(cookieJar(issuer));
   const { host } = new URL(issuer);
@@ -37,7 +37,7 @@ export const callback = (deps: EndpointDeps): Router => {
     response.append('Set-Cookie', cookies.end(id));
     const asked = taken.request;
     const said = () => hear(deps, parameters, state, taken);
-    if (asked.kind === 'account') return finishAccount(request, response, taken.id, asked, said);
+    if (asked.kind === 'account') return finishAccount(request, response, { ...taken, request: asked }, said);
 
     const finish = async (): Promise<{ code: string; person?: string }> => {
       const { claims, refreshToken } = await said();
@@ -55,7 +55,7 @@ export const callback = (deps: EndpointDeps): Router => {
         originOf(request),
       );
       if (!grant) throw finishedAlready();
-      underWay.succeed(taken.id);
+      await limits.giveBack(taken.counted);
       await adoptImported(deps, claims, originOf(request));
       if (refreshToken === undefined) log.warn({ grant: grant.id }, 'the identity provider gave no refresh token: the sign-in ends early');
       if (claims.groups.unknown) log.warn({ user: claims.subject, groups: claims.groups.unknown }, 'groups are unknown: only roles count');

@@ -10,7 +10,6 @@ import type { Limits } from '../limits.ts';
 import type { IdentityProvider } from '../oidc.ts';
 import type { Rights } from '../rights.ts';
 import type { Scope } from '../scopes.ts';
-import type { UnderWay } from '../under-way.ts';
 
 /** What the endpoints of the authorization server stand on. */
 export interface EndpointDeps {
@@ -30,7 +29,6 @@ export interface EndpointDeps {
   readonly clients: Clients;
   readonly limits: Limits;
   readonly rights: Rights;
-  readonly underWay: UnderWay;
   readonly log: Log;
   readonly clock: Clock;
 }

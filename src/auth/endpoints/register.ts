@@ -29,12 +29,12 @@ export const registration = ({ store, policy, limits, log }: RegistrationSetting
 
   router.post('/register', readBody, async (request, response) => {
     const asked = parseClientMetadata(jsonObject(request.body), policy);
-    const refund = limits.take('registration', addressOf(request));
+    const counted = await limits.take('registration', addressOf(request));
     const { authMethod: _, redirectUris, ...rest } = asked;
     const metadata = { ...rest, redirectUris: canonicalRedirectUris(redirectUris) };
     const registered = await store.registerClient({ clientId: `kmcp-${randomBytes(16).toString('base64url')}`, metadata });
     if (registered.outcome === 'full') throw unavailable('no more clients can be registered here: ask the administrator', undefined, 3600);
-    if (registered.outcome === 'known') refund();
+    if (registered.outcome === 'known') await limits.giveBack(counted);
     const { clientId, registeredAt } = registered.client;
     const kept = registeredMetadata.parse(registered.client.metadata);
     response

@@ -1,77 +1,82 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Database, Statement } from 'better-sqlite3';
-import { asPublicError, PublicError } from '../../errors.ts';
-import type { Keyring } from '../seal.ts';
-import type { Bounds, Lifetimes } from '../store.ts';
+import { asPublicError, type PublicError } from '../../errors.ts';
+import { type Engine, type Settings, unavailable } from '../engine.ts';
+import type { Result, Work } from '../work.ts';
 import type { HostLease } from './host-lease.ts';
 
 /** How long an operation waits for another process's write before it gives up. */
 const patienceMs = 1500;
 
-export interface Settings {
-  readonly keyring: Keyring;
-  readonly lifetimes: Lifetimes;
-  readonly bounds: Bounds;
-  readonly clock: () => number;
-}
-
 /** The open file, its prepared statements, and the two ways to use it. */
-export class Connection {
-  readonly keyring: Keyring;
-  readonly lifetimes: Lifetimes;
-  readonly bounds: Bounds;
-  readonly clock: () => number;
+export class Connection implements Engine {
+  readonly keyring;
+  readonly lifetimes;
+  readonly bounds;
+  readonly #clock: () => number;
   readonly #db: Database;
   readonly #host: HostLease;
   readonly #transaction;
-  readonly #statements = new Map<string, Statement<unknown[]>>();
+  readonly #statements = new Map<string, (binds: readonly unknown[], now: number) => Result>();
   #freed: Promise<void> | undefined;
   #closed = false;
 
-  constructor(db: Database, host: HostLease, { keyring, lifetimes, bounds, clock }: Settings) {
+  constructor(db: Database, host: HostLease, { keyring, lifetimes, bounds, clock = Date.now }: Settings) {
     this.#db = db;
     this.#host = host;
     this.keyring = keyring;
     this.lifetimes = lifetimes;
     this.bounds = bounds;
-    this.clock = clock;
+    this.#clock = clock;
     this.#transaction = db.transaction((work: () => unknown) => work());
   }
 
-  /** A statement, prepared once. `Row` is what its rows look like: the one who writes the SQL knows. */
-  sql<Row = unknown>(text: string): Statement<unknown[], Row> {
-    let statement = this.#statements.get(text);
-    if (!statement) {
-      statement = this.#db.prepare(text);
-      this.#statements.set(text, statement);
-    }
-    return statement as Statement<unknown[], Row>;
+  async now(): Promise<number> {
+    return this.#clock();
   }
 
   /**
-   * One IMMEDIATE transaction: what `work` read is still true when it writes. It commits (and is on the disk) before this resolves;
-   * if `work` throws, nothing happened. `work` may run again when the file was busy, so it must do nothing but read and write here.
+   * One IMMEDIATE transaction: what `work` read is still true when it writes. It commits (and is on the disk) before this resolves.
    */
-  write<T>(work: (now: number) => T): Promise<T> {
-    return this.#attempt(true, () => this.#transaction.immediate(() => work(this.clock())) as T);
+  write<T>(work: (now: number) => Work<T>): Promise<T> {
+    return this.#attempt(true, () => this.#transaction.immediate(() => this.#run(work)) as T);
   }
 
-  /** One snapshot. */
-  read<T>(work: (now: number) => T): Promise<T> {
-    return this.#attempt(false, () => this.#transaction.deferred(() => work(this.clock())) as T);
+  /** The file's lock is for one writer as it is. */
+  writeAlone<T>(_: string, work: (now: number) => Work<T>): Promise<T> {
+    return this.write(work);
   }
 
-  /** One statement that reads: it needs no transaction around it. */
-  glance<T>(work: (now: number) => T): Promise<T> {
-    return this.#attempt(false, () => work(this.clock()));
+  glance<T>(work: () => Work<T>): Promise<T> {
+    return this.#attempt(false, () => this.#run(work));
   }
 
-  close(): void {
+  async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#statements.clear();
     this.#db.close();
     this.#host.release();
+  }
+
+  #run<T>(work: (now: number) => Work<T>): T {
+    const now = this.#clock();
+    const steps = work(now);
+    let step = steps.next();
+    while (!step.done) {
+      const { sql, binds } = step.value;
+      step = steps.next(this.#prepared(sql)(binds, now));
+    }
+    return step.value;
+  }
+
+  #prepared(sql: string): (binds: readonly unknown[], now: number) => Result {
+    let prepared = this.#statements.get(sql);
+    if (!prepared) {
+      prepared = runner(this.#db.prepare(sql), sql.includes(':now'));
+      this.#statements.set(sql, prepared);
+    }
+    return prepared;
   }
 
   async #attempt<T>(writes: boolean, work: () => T): Promise<T> {
@@ -111,6 +116,15 @@ export class Connection {
   }
 }
 
+const runner = (statement: Statement<unknown[]>, timed: boolean): ((binds: readonly unknown[], now: number) => Result) => {
+  const given = (binds: readonly unknown[], now: number) => (timed ? [...binds, { now }] : binds);
+  if (!statement.reader) return (binds, now) => ({ rows: [], changes: statement.run(...given(binds, now)).changes });
+  return (binds, now) => {
+    const rows = statement.all(...given(binds, now));
+    return { rows, changes: rows.length };
+  };
+};
+
 const sqliteCode = (error: unknown): string | undefined => {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' && code.startsWith('SQLITE_') ? code : undefined;
@@ -119,9 +133,6 @@ const sqliteCode = (error: unknown): string | undefined => {
 export const isBusy = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.test(sqliteCode(error) ?? '');
 
 export const isDamaged = (error: unknown): boolean => /^SQLITE_(NOTADB|CORRUPT)/.test(sqliteCode(error) ?? '');
-
-export const unavailable = (detail: unknown): PublicError =>
-  new PublicError('unavailable', 'This server cannot read or write its own data just now. Nothing was changed; try again shortly.', detail);
 
 /** SQLite's faults are conditions of the machine; its complaints about our statements are defects. */
 export const storeError = (error: unknown): PublicError =>

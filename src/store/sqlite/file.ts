@@ -2,7 +2,7 @@ import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import { PublicError } from '../../errors.ts';
-import { migrations } from './schema.ts';
+import { migrations, refuseNewer, type SchemaRow } from '../schema.ts';
 
 /** "kmcp" in the file's header: whose database it is. */
 const applicationId = 0x6b6d6370;
@@ -37,15 +37,11 @@ export const refuseForeign = (db: Database): void => {
 
 const isOurs = (db: Database): boolean => db.pragma('application_id', { simple: true }) === applicationId;
 
-const readSchema = (db: Database, understood: number): { version: number } => {
-  const row = db.prepare<[], { version: number; readable_by: number }>('SELECT version, readable_by FROM schema').get();
+const readSchema = (db: Database, understood: number): SchemaRow => {
+  const row = db.prepare<[], SchemaRow>('SELECT version, readable_by FROM schema').get();
   if (!row) throw damaged('no schema row');
-  if (row.readable_by <= understood) return row;
-  throw new PublicError(
-    'misconfigured',
-    'KESTRA_MCP_STORE: a newer kestra-mcp has changed this database and this version can no longer read it. Update kestra-mcp, or restore a backup.',
-    row,
-  );
+  refuseNewer(row, understood);
+  return row;
 };
 
 export const damaged = (detail: unknown): PublicError =>

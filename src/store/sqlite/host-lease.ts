@@ -3,7 +3,7 @@ import { readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync }
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { PublicError } from '../../errors.ts';
-import { unavailable } from './connection.ts';
+import { unavailable } from '../engine.ts';
 
 /**
  * SQLite's write-ahead log is shared memory of one host: two hosts on one network volume would ruin the file. So the host that serves

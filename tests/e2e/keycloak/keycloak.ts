@@ -1,21 +1,31 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { inject } from 'vitest';
+import { freePort } from '../../harness/free-port.ts';
 import type { Provider } from '../program.ts';
 
 const run = promisify(execFile);
+
+/** A realm to start with: its file, and the variables that stand in it. A realm is imported once, and kept: give the same variables each time. */
+interface Realm {
+  readonly file: string;
+  readonly env: Readonly<Record<string, string>>;
+}
 
 /** A real Keycloak with the realm `kestra`, which all tests of a run share: a test that changes a user makes one of its own. */
 export class Keycloak {
   readonly #port: number;
   readonly #folder: string;
+  readonly #realm: Realm | undefined;
   readonly issuer: string;
 
-  private constructor(port: number, folder: string) {
+  private constructor(port: number, folder: string, realm?: Realm) {
     this.#port = port;
     this.#folder = folder;
+    this.#realm = realm;
     this.issuer = `http://127.0.0.1:${port}/realms/kestra`;
   }
 
@@ -28,10 +38,34 @@ export class Keycloak {
     return keycloak;
   }
 
+  /** Another one beside it, for a test that is about the realm itself; `remove` ends it. */
+  static async withRealm(realm: Realm): Promise<Keycloak> {
+    const keycloak = new Keycloak(await freePort(), await mkdtemp(join(tmpdir(), 'kestra-mcp-keycloak-')), realm);
+    await keycloak.start();
+    return keycloak;
+  }
+
+  async remove(): Promise<void> {
+    await this.stop();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Where it is, without a realm. */
+  get base(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** The folder of its own command-line tools. */
+  get bin(): string {
+    return join(this.#folder, 'bin');
+  }
+
   /** Goes on with the data it had. */
   async start(): Promise<void> {
     const script = join(import.meta.dirname, 'start-keycloak.sh');
-    await run(script, ['--port', String(this.#port), '--run', this.#folder, '--keep']);
+    const { file, env } = this.#realm ?? {};
+    const args = ['--port', String(this.#port), '--run', this.#folder, '--keep', ...(file === undefined ? [] : ['--realm', file])];
+    await run(script, args, { env: { ...process.env, ...env } });
   }
 
   async stop(): Promise<void> {
@@ -55,6 +89,12 @@ export class Keycloak {
   /** This server as a client of it. */
   client(clientId = 'kestra-mcp'): Provider {
     return { issuer: this.issuer, clientId, clientSecret: `${clientId}-secret` };
+  }
+
+  /** Where it sends people back to, when the port of the program is not the one that the realm's file has. */
+  async sendBackTo(url: string, clientId = 'kestra-mcp'): Promise<void> {
+    const [client] = (await this.#admin('GET', `/clients?clientId=${clientId}`)) as { id: string }[];
+    await this.#admin('PUT', `/clients/${client?.id}`, { ...client, redirectUris: [`${url}/oauth/callback`] });
   }
 
   async addUser(username: string, ...roles: string[]): Promise<void> {
@@ -112,13 +152,12 @@ export class Keycloak {
   }
 
   async #admin(method: string, path: string, body?: unknown): Promise<unknown> {
-    const base = `http://127.0.0.1:${this.#port}`;
-    const login = await fetch(`${base}/realms/master/protocol/openid-connect/token`, {
+    const login = await fetch(`${this.base}/realms/master/protocol/openid-connect/token`, {
       method: 'POST',
       body: new URLSearchParams({ grant_type: 'password', client_id: 'admin-cli', username: 'admin', password: 'admin-password' }),
     });
     const { access_token } = (await login.json()) as { access_token: string };
-    const response = await fetch(`${base}/admin/realms/kestra${path}`, {
+    const response = await fetch(`${this.base}/admin/realms/kestra${path}`, {
       method,
       headers: { Authorization: `Bearer ${access_token}`, 'Content-Type': 'application/json' },
       body: body === undefined ? undefined : JSON.stringify(body),

@@ -19,10 +19,14 @@ export class Bench {
     });
   }
 
+  get place(): Place {
+    if (!this.#place) throw new Error('no place');
+    return this.#place;
+  }
+
   /** Opens the place, again if called again: what a restart or another process sees. */
   async open(options: { lifetimes?: Partial<Lifetimes>; bounds?: Partial<Bounds>; keyring?: typeof defaultKeyring } = {}): Promise<Store> {
-    if (!this.#place) throw new Error('no place');
-    const store = await this.#place.open({ keyring: defaultKeyring, clock: this.clock.now, ...options });
+    const store = await this.place.open({ keyring: defaultKeyring, clock: this.clock.now, ...options });
     this.#open.push(store);
     return store;
   }

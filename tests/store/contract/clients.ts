@@ -101,5 +101,6 @@ export const clientsContract = (engine: Engine) =>
     it('finds nothing under a name that was never given', async () => {
       const store = await bench.open();
       expect(await store.findClient(secret('none'))).toBeUndefined();
+      expect(await store.findClient('a\0b')).toBeUndefined();
     });
   });

@@ -5,6 +5,7 @@ import { codesContract } from './codes.ts';
 import { credentialsContract } from './credentials.ts';
 import { providerContract } from './provider.ts';
 import { refreshContract } from './refresh.ts';
+import { restContract } from './rest.ts';
 import { revocationContract } from './revocation.ts';
 import { signInsContract } from './sign-ins.ts';
 import type { Engine } from './story.ts';
@@ -22,4 +23,5 @@ export const describeStore = (engine: Engine) =>
     credentialsContract(engine);
     accountContract(engine);
     upkeepContract(engine);
+    restContract(engine);
   });

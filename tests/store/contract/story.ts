@@ -5,8 +5,15 @@ import type { Bounds, Lifetimes, Store } from '../../../src/store/store.ts';
 
 /** A place where one engine can keep a store: opened any number of times, also by other processes. */
 export interface Place {
+  /** As KESTRA_MCP_STORE has it. */
+  readonly location: string;
   open(options: { keyring: Keyring; clock?: () => number; lifetimes?: Partial<Lifetimes>; bounds?: Partial<Bounds> }): Promise<Store>;
   destroy(): Promise<void>;
+  /** A statement past the store; both engines must understand it. */
+  raw<Row extends object>(sql: string): Promise<Row[]>;
+  tables(): Promise<string[]>;
+  /** Every file of the database. */
+  bytes(): Promise<Buffer[]>;
 }
 
 export interface Engine {

@@ -14,8 +14,9 @@ export const upkeepContract = (engine: Engine): void => {
       for (let i = 0; i < 3; i += 1) remaining.push((await store.count('a', rule)).remaining);
       expect(remaining).toEqual([2, 1, 0]);
       bench.clock.advance(20_000);
-      expect(await store.count('a', rule)).toEqual({ allowed: false, remaining: 0, retryAfterMs: 40_000 });
-      expect(await store.count('b', rule)).toEqual({ allowed: true, remaining: 2, retryAfterMs: 0 });
+      const endsAt = bench.clock.now() + 40_000;
+      expect(await store.count('a', rule)).toEqual({ allowed: false, remaining: 0, retryAfterMs: 40_000, endsAt });
+      expect(await store.count('b', rule)).toMatchObject({ allowed: true, remaining: 2, retryAfterMs: 0 });
       bench.clock.advance(40_000);
       expect(await store.count('a', rule)).toMatchObject({ allowed: true, remaining: 2 });
     });
@@ -27,6 +28,21 @@ export const upkeepContract = (engine: Engine): void => {
       expect(await store.count('a', { ...rule, cost: 0 })).toMatchObject({ allowed: true, remaining: 1 });
       expect(await store.count('a', rule)).toMatchObject({ allowed: true, remaining: 0 });
       expect(await store.count('a', { ...rule, cost: 0 })).toMatchObject({ allowed: false, remaining: 0 });
+    });
+
+    it('takes a count back in its own window, and never more than there are', async () => {
+      const store = await bench.open();
+      const first = await store.count('a', rule);
+      await store.count('a', rule);
+      await store.uncount('a', first);
+      expect(await store.count('a', { ...rule, cost: 0 })).toMatchObject({ remaining: 2 });
+      await store.uncount('a', first, 2);
+      await store.uncount('b', first);
+      expect(await store.count('a', { ...rule, cost: 0 })).toMatchObject({ remaining: 2 });
+      bench.clock.advance(minute);
+      await store.count('a', rule);
+      await store.uncount('a', first);
+      expect(await store.count('a', { ...rule, cost: 0 })).toMatchObject({ remaining: 2 });
     });
 
     it('50 parallel counts let the limit through, over two openings', async () => {
@@ -88,6 +104,15 @@ export const upkeepContract = (engine: Engine): void => {
         detail: { n: 1 },
         ...here,
       });
+    });
+
+    it('keeps whatever text somebody sends, and goes on', async () => {
+      const store = await bench.open();
+      const display = { name: 'Ada\0 \ud800 “”', email: "a'); DROP TABLE users; --@example.com" };
+      await store.putCredential({ user: ada, instance: 'i' }, { secret: 'a\0b', display }, { address: '\0', requestId: '?:now$1' });
+      expect(await store.getCredential({ user: ada, instance: 'i' })).toMatchObject({ secret: 'a\0b' });
+      expect((await store.findUsers(display.email))[0]?.email).toBe(display.email);
+      expect(await store.listEvents({ limit: 1 })).toMatchObject([{ requestId: '?:now$1' }]);
     });
 
     it('P18: keeps the newest rows, and none older than 90 days', async () => {

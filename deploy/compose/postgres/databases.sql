@@ -1,0 +1,3 @@
+CREATE DATABASE kestra;
+CREATE DATABASE keycloak;
+CREATE DATABASE kestra_mcp;
