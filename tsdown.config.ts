@@ -11,6 +11,8 @@ export default defineConfig({
   sourcemap: true,
   dts: false,
   banner: '#!/usr/bin/env node',
+  // OpenTelemetry's packages as modules: of these only what is used is kept, and as CommonJS they do not survive being joined.
+  inputOptions: { resolve: { mainFields: ['module', 'main'] } },
   plugins: [thirdPartyLicenses()],
   deps: { alwaysBundle: [/.*/], neverBundle: ['better-sqlite3', 'pg-native'] },
 });

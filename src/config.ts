@@ -14,6 +14,8 @@ import {
   unknownSettings,
   withSecretFiles,
 } from './settings.ts';
+import { type Limits, limitsOf } from './settings-limits.ts';
+import { type TelemetryConfig, telemetryOf } from './settings-telemetry.ts';
 
 /** How a request authenticates at Kestra. */
 export type KestraCredential =
@@ -31,6 +33,8 @@ export interface KestraConfig {
   readonly timeoutMs: number;
   /** 3 s if left out. */
   readonly connectTimeoutMs?: number;
+  /** When Kestra counts as down; the defaults of the breaker for what is left out. */
+  readonly breaker?: { readonly failures?: number; readonly openMs?: number };
 }
 
 /** The identity provider and what is taken from it. */
@@ -47,6 +51,8 @@ export interface OidcConfig {
   readonly rolesClaim: string;
   readonly groupsClaim: string;
   readonly userinfo: boolean;
+  /** How long an operation may take, whatever it asks; 5 s if left out. */
+  readonly timeoutMs?: number;
   readonly accessTokenClaims: boolean;
   /** Lower case; empty = any, where the issuer is of one tenant. */
   readonly tenants: readonly string[];
@@ -127,7 +133,8 @@ export interface Config {
   /** Whose credential is used at Kestra over http. */
   readonly credentials: 'per-user' | 'shared';
   readonly role: BuiltInRole;
-  readonly limits: { readonly concurrent: number; readonly perMinute: number; readonly answer: number };
+  readonly limits: Limits;
+  readonly telemetry: TelemetryConfig;
   /** Who signs people in over http. */
   readonly auth: 'oauth' | 'external' | 'none';
   readonly external?: ExternalConfig;
@@ -164,6 +171,8 @@ export const readConfig = (environment: Environment, envFile?: string): Config =
       verifyTls: s.KESTRA_VERIFY_SSL,
       ca: s.KESTRA_CA_FILE && certificate(readSetting(s.KESTRA_CA_FILE, 'KESTRA_CA_FILE')),
       timeoutMs: s.KESTRA_TIMEOUT_SECONDS * 1000,
+      connectTimeoutMs: s.KESTRA_CONNECT_SECONDS * 1000,
+      breaker: { failures: s.KESTRA_BREAKER_FAILURES, openMs: s.KESTRA_BREAKER_SECONDS * 1000 },
     }),
     credential: credential(s),
     credentials: credentialsOf(s),
@@ -171,11 +180,8 @@ export const readConfig = (environment: Environment, envFile?: string): Config =
     external: external(s),
     policy: s.KESTRA_MCP_POLICY,
     role: s.KESTRA_MCP_ROLE,
-    limits: Object.freeze({
-      concurrent: s.KESTRA_MCP_CONCURRENT_CALLS,
-      perMinute: s.KESTRA_MCP_CALLS_PER_MINUTE,
-      answer: s.KESTRA_MCP_ANSWER_CHARACTERS,
-    }),
+    limits: limitsOf(s),
+    telemetry: telemetryOf(s),
     http: http(s, env),
     oidc: oidc(s),
     lifetimes: Object.freeze({
@@ -284,6 +290,7 @@ const oidc = (s: Settings): OidcConfig | undefined => {
     rolesClaim: s.OIDC_ROLES_CLAIM,
     groupsClaim: s.OIDC_GROUPS_CLAIM,
     userinfo: s.OIDC_USERINFO,
+    timeoutMs: s.OIDC_TIMEOUT_SECONDS * 1000,
     accessTokenClaims: s.OIDC_ACCESS_TOKEN_CLAIMS,
     tenants: s.OIDC_TENANTS,
     hostedDomains: s.OIDC_HOSTED_DOMAINS,

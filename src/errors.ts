@@ -57,6 +57,17 @@ export class PublicError extends Error {
   }
 }
 
+/** `busy` here, not at Kestra: nothing was done, and it may be tried again in so many seconds. */
+export class Busy extends PublicError {
+  readonly retryAfter: number;
+
+  constructor(message: string, retryAfter: number) {
+    super('busy', message);
+    this.name = 'Busy';
+    this.retryAfter = retryAfter;
+  }
+}
+
 /** Any thrown value as a PublicError: what was not meant for readers becomes `internal`, with the original as its detail. */
 export const asPublicError = (thrown: unknown): PublicError =>
   thrown instanceof PublicError

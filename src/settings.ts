@@ -3,32 +3,9 @@ import { z } from 'zod';
 import { builtInRoles } from './access/permission.ts';
 import { PublicError } from './errors.ts';
 import { nearest } from './nearest.ts';
-
-const flag = z
-  .enum(['true', 'false', '1', '0', 'yes', 'no'], 'use true or false')
-  .transform((word) => word === 'true' || word === '1' || word === 'yes');
-const url = z.url({ protocol: /^https?$/, error: 'use a URL that begins with http:// or https://', abort: true }).refine((text) => {
-  const { username, password, search, hash } = new URL(text);
-  return `${username}${password}${search}${hash}` === '';
-}, 'use a URL without a user name, a password, ? and #');
-const seconds = (least: number, most: number) =>
-  z.coerce.number({ error: 'use a number of seconds' }).min(least, `use at least ${least}`).max(most, `use at most ${most}`);
-
-const whole = (least: number, most: number) =>
-  z.coerce
-    .number({ error: 'use a whole number' })
-    .int('use a whole number')
-    .min(least, `use at least ${least}`)
-    .max(most, `use at most ${most}`);
-const list = z
-  .string()
-  .default('')
-  .transform((text) =>
-    text
-      .split(/[\s,]+/)
-      .filter((word) => word !== '')
-      .map((word) => word.toLowerCase()),
-  );
+import { flag, list, seconds, url } from './setting-kinds.ts';
+import { limitSettings } from './settings-limits.ts';
+import { telemetrySettings } from './settings-telemetry.ts';
 
 const presets = ['entra', 'google', 'okta', 'auth0', 'keycloak', 'other'] as const;
 /** The kinds of identity provider whose habits are known; `other` is any conforming one. */
@@ -83,9 +60,6 @@ const table = z.object({
     'the tools that clients list: names, subjects (flow, execution, …) or all; the others are found with search_tools',
   ),
   KESTRA_MCP_READ_ONLY: flag.default(false).describe('whether there are only tools that change nothing'),
-  KESTRA_MCP_CONCURRENT_CALLS: whole(1, 1000).default(20).describe('calls of one user at the same time'),
-  KESTRA_MCP_CALLS_PER_MINUTE: whole(1, 1_000_000).default(1200).describe('calls of one user in a minute'),
-  KESTRA_MCP_ANSWER_CHARACTERS: whole(2000, 1_000_000).default(25_000).describe('the longest answer; what is cut is said'),
   KESTRA_MCP_HOST: z.string().min(1).optional().describe('the address to listen on (default: loopback)'),
   KESTRA_MCP_PORT: z.coerce.number({ error: 'use a port number' }).int().min(1).max(65_535).default(8081).describe('and the port'),
   KESTRA_MCP_PUBLIC_URL: z
@@ -176,6 +150,8 @@ const table = z.object({
     .optional()
     .describe('keys that seal stored secrets, "new:…,old:…"; the first seals (or ENCRYPTION_KEYS_FILE)'),
   ENCRYPTION_KEY: z.string().optional().describe('or only one: 32 bytes in base64, by `kestra-mcp generate-key` (or ENCRYPTION_KEY_FILE)'),
+  ...limitSettings,
+  ...telemetrySettings,
   KESTRA_MCP_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'], 'use debug, info, warn or error')
     .default('info')
@@ -191,6 +167,7 @@ const secrets = [
   'KESTRA_MCP_STORE',
   'ENCRYPTION_KEYS',
   'ENCRYPTION_KEY',
+  'OTEL_EXPORTER_OTLP_HEADERS',
 ] as const;
 
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -27,13 +27,17 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   nearest: [],
   'public-url': ['errors'],
   access: ['errors', 'config', 'log'],
-  settings: ['errors', 'access', 'nearest'],
-  config: ['errors', 'access', 'settings', 'public-url'],
-  kestra: ['errors', 'config', 'log'],
+  'setting-kinds': [],
+  'settings-limits': ['setting-kinds'],
+  'settings-telemetry': ['setting-kinds'],
+  settings: ['errors', 'access', 'nearest', 'setting-kinds', 'settings-limits', 'settings-telemetry'],
+  config: ['errors', 'access', 'settings', 'settings-limits', 'settings-telemetry', 'public-url'],
+  telemetry: ['errors', 'log'],
+  kestra: ['errors', 'config', 'log', 'telemetry'],
   tools: ['kestra', 'access', 'errors'],
   store: ['errors', 'config', 'log'],
-  auth: ['store', 'access', 'config', 'settings', 'public-url', 'errors', 'log', 'version'],
-  server: ['tools', 'auth', 'store', 'kestra', 'access', 'config', 'errors', 'log', 'version'],
+  auth: ['store', 'access', 'telemetry', 'config', 'settings', 'public-url', 'errors', 'log', 'version'],
+  server: ['tools', 'auth', 'store', 'kestra', 'access', 'telemetry', 'config', 'errors', 'log', 'version'],
 };
 const composing = ['main', 'cli'];
 

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import type { Request } from 'express';
+import { PublicError } from '../errors.ts';
 import type { Counted } from '../store/records.ts';
 import type { Counters } from './counters.ts';
 import { OAuthError } from './oauth-error.ts';
@@ -33,6 +34,23 @@ export const defaultRules = {
   documents: { most: 600, seconds: 60 },
 } as const satisfies Record<string, Rule>;
 
+/**
+ * The rules with what a setting changes: `guess=50/300` is 50 in any 300 seconds.
+ * @throws PublicError `misconfigured`
+ */
+export const rulesOf = (changes: readonly string[]): Readonly<Record<RuleName, Rule>> => {
+  const changed = changes.map((change) => {
+    const [, name = '', most, seconds] = /^([a-z]+)=(\d{1,9})\/(\d{1,6})$/.exec(change) ?? [];
+    if (!(name in defaultRules) || Number(seconds) === 0)
+      throw new PublicError(
+        'misconfigured',
+        `KESTRA_MCP_RATES: ${change} should be like guess=50/300; there are ${Object.keys(defaultRules).join(', ')}`,
+      );
+    return [name, { most: Number(most), seconds: Number(seconds) }] as const;
+  });
+  return { ...defaultRules, ...Object.fromEntries(changed) };
+};
+
 export type RuleName = keyof typeof defaultRules;
 export type LimitName = 'registration' | 'guess' | 'transaction' | 'document';
 
@@ -50,7 +68,7 @@ export interface Limits {
 }
 
 /** The rules that go with a name, and what each is counted by: all of the keys, the first of them, or nothing. */
-const rulesOf: Readonly<Record<LimitName, readonly (readonly [RuleName, (keys: readonly string[]) => string])[]>> = {
+const rulesByName: Readonly<Record<LimitName, readonly (readonly [RuleName, (keys: readonly string[]) => string])[]>> = {
   registration: [
     ['registration', (keys) => keys.join('\n')],
     ['registrations', () => ''],
@@ -86,7 +104,7 @@ export const createLimits = ({
     giveBack,
     take: async (name, ...keys) => {
       const counted: Counted[] = [];
-      for (const [rule, keyOf] of rulesOf[name]) {
+      for (const [rule, keyOf] of rulesByName[name]) {
         const key = `${rule}\n${keyOf(keys).slice(0, longestKey)}`;
         const { most, seconds: windowSeconds } = rules[rule];
         const { allowed, retryAfterMs, endsAt } = await counters.count(key, { limit: most, windowMs: windowSeconds * 1000 });

@@ -1,4 +1,4 @@
-import type { ErrorRequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, Request, Response } from 'express';
 import { asPublicError, PublicError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type ErrorPage, errorPage } from './pages/error.ts';
@@ -72,8 +72,14 @@ const httpStatus = (thrown: unknown): number | undefined => {
   return typeof thrown.status === 'number' && thrown.status >= 400 && thrown.status < 500 ? thrown.status : undefined;
 };
 
-const record = (log: Log, error: OAuthError, path: string): void => {
-  const fields = { path, error: error.code, description: error.message, err: error.detail };
+const record = (log: Log, error: OAuthError, request: Request): void => {
+  const fields = {
+    path: request.path,
+    request_id: request.res?.locals.requestId,
+    error: error.code,
+    description: error.message,
+    err: error.detail,
+  };
   if (error.status >= 500) log.error(fields, 'request failed');
   else log.info(fields, 'request refused');
 };
@@ -84,7 +90,7 @@ export const answerErrorsAsJson =
   (thrown, request, response, next) => {
     if (response.headersSent) return next(thrown);
     const error = asOAuthError(thrown);
-    record(log, error, request.path);
+    record(log, error, request);
     sendOAuthError(response, error);
   };
 
@@ -106,7 +112,7 @@ export const answerErrorsAsPage =
   (thrown, request, response, next) => {
     if (response.headersSent) return next(thrown);
     const error = asOAuthError(thrown);
-    record(log, error, request.path);
+    record(log, error, request);
     const { host } = new URL(issuer);
     const title = error.status >= 500 ? 'This did not work' : refused;
     response.set(error.headers);

@@ -55,7 +55,7 @@ export interface IdentityProvider {
   /** As OIDC_ISSUER_URL has it. It may call itself otherwise: with a slash more, or by the name of a tenant. */
   readonly issuer: string;
   readonly preset: Preset;
-  /** Discovery has worked, or works now. @throws ProviderUnreachable with what to mend */
+  /** Discovery has worked, and it answers: now, or a few seconds ago. @throws ProviderUnreachable with what to mend */
   ready(): Promise<void>;
   /** Where to send the browser; for a client unless told otherwise. @throws ProviderUnreachable */
   authorizationUrl(request: { redirectUri: string; state: string; nonce: string; verifier: string; ask?: Asking }): Promise<URL>;
@@ -67,13 +67,15 @@ export interface IdentityProvider {
   signIn(callback: URL, expected: { state: string; nonce: string; verifier: string }): Promise<SignIn>;
   /** Where to send the browser to end its session at the provider too; undefined if it has no such address, or can't be asked. */
   signOutUrl(request: { idToken?: string; returnTo: string }): Promise<URL | undefined>;
-  /** Asks with the provider's refresh token whether `known` may still sign in, and with which roles. Takes 5 s at most. */
+  /** Asks with the provider's refresh token whether `known` may still sign in, and with which roles. Takes no longer than any operation. */
   renew(refreshToken: string, known: Claims): Promise<Renewal>;
   /** Checks an access token that it issued for `audience`. @throws ProviderUnreachable; anything else: the token is not good */
   accessToken(jwt: string, audience: string): Promise<{ type: string | undefined; claims: JWTPayload }>;
 }
 
-const longestMs = 5000;
+const defaultLongestMs = 5000;
+/** An answer this young need not be asked for again to know that there are any. */
+const answeringMs = 5000;
 const metadataMs = 3_600_000;
 /** The provider's ways to say that only a new sign-in helps. Anything else is a fault of its or of our settings. */
 const endings = ['invalid_grant', 'interaction_required', 'login_required', 'consent_required'];
@@ -100,8 +102,10 @@ export const createIdentityProvider = ({
 }): IdentityProvider => {
   refuseOpenTenancy(config);
   const preset = presetOf(config);
+  const longestMs = config.timeoutMs ?? defaultLongestMs;
   const asking = askFor(config);
   const discovered = createDiscovery(config, fetch, log, clock, behindMs);
+  const answers = createLook(config, fetch);
 
   const claimsOf = async (
     { configuration, signatures }: Discovered,
@@ -146,7 +150,7 @@ export const createIdentityProvider = ({
   return {
     issuer: config.issuer,
     preset,
-    ready: () => within(longestMs, async () => void (await discovered())).catch(refuse),
+    ready: () => within(longestMs, async () => void (await Promise.all([discovered(), answers()]))).catch(refuse),
     authorizationUrl: ({ redirectUri, state, nonce, verifier, ask = 'client' }) =>
       within(longestMs, async () =>
         client.buildAuthorizationUrl((await discovered()).configuration, {
@@ -245,6 +249,24 @@ const authentication = ({ clientSecret }: OidcConfig): client.ClientAuth => {
   };
 };
 
+/** Does it answer at all? What it was asked a moment ago is not asked again. */
+const createLook = (config: OidcConfig, fetch: ProviderFetch): (() => Promise<void>) => {
+  let answeredAt = Number.NEGATIVE_INFINITY;
+  let running: Promise<void> | undefined;
+  const look = async (): Promise<void> => {
+    const { status } = await fetch(`${config.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
+    if (status >= 500) throw new ProviderUnreachable(`the identity provider answers ${status}`, true);
+    answeredAt = performance.now();
+  };
+  return async () => {
+    if (performance.now() - answeredAt < answeringMs) return;
+    running ??= shared(look).finally(() => {
+      running = undefined;
+    });
+    await inTime(running);
+  };
+};
+
 /** The provider's metadata, kept for an hour and longer while it can't be had anew; one request at a time. */
 const createDiscovery = (
   config: OidcConfig,
@@ -259,7 +281,7 @@ const createDiscovery = (
     const issuer = new URL(config.issuer);
     const options: client.DiscoveryRequestOptions = {
       [client.customFetch]: fetch as client.CustomFetch,
-      timeout: longestMs / 1000,
+      timeout: (config.timeoutMs ?? defaultLongestMs) / 1000,
       execute: issuer.protocol === 'http:' ? [client.allowInsecureRequests] : [],
     };
     const times = { [client.clockTolerance]: 60, [client.clockSkew]: Math.round(behindMs() / 1000) };

@@ -1,6 +1,7 @@
 import { Router } from 'express';
 import type { Config } from '../config.ts';
 import { PublicError } from '../errors.ts';
+import { nobody, type Observer } from '../telemetry/observer.ts';
 import { account } from './account/account.ts';
 import type { AccountPorts } from './account/ports.ts';
 import type { RedirectPolicy } from './clients/redirect-uri.ts';
@@ -20,6 +21,7 @@ export interface AuthorizationServerParts
   /** Are there clients with secrets? */
   readonly confidentialClients: boolean;
   readonly account: AccountPorts;
+  readonly observer?: Observer;
 }
 
 /** What everything else is named after: our public URL. */
@@ -42,11 +44,13 @@ export const authorizationServer = ({
   redirectPolicy,
   confidentialClients,
   account: ports,
+  observer = nobody,
   ...parts
 }: AuthorizationServerParts): Router => {
   const { http, lifetimes } = config;
   const deps: EndpointDeps = {
     ...parts,
+    observer,
     issuer: http.publicUrl,
     resource: resourceOf(config),
     callbackUrl: callbackUrl(config),

@@ -11,7 +11,7 @@ import type { Clock } from '../auth/clock.ts';
 import { memoryCounters } from '../auth/counters.ts';
 import { metadata } from '../auth/endpoints/metadata.ts';
 import { externalBearer } from '../auth/external.ts';
-import { createLimits } from '../auth/limits.ts';
+import { createLimits, rulesOf } from '../auth/limits.ts';
 import { createIdentityProvider } from '../auth/oidc.ts';
 import { createRights } from '../auth/rights.ts';
 import { scopes } from '../auth/scopes.ts';
@@ -27,6 +27,7 @@ import { isShared } from '../store/open.ts';
 import type { UserKey } from '../store/records.ts';
 import type { Keyring } from '../store/seal.ts';
 import type { Store } from '../store/store.ts';
+import type { Observer } from '../telemetry/observer.ts';
 import { kestraAtHand, toolsSeen } from './account-ports.ts';
 
 /** How callers come in. */
@@ -55,10 +56,19 @@ export const openEntrance = (
     store,
     keyring,
     kestra,
+    observer,
     log,
     clock,
     behindMs,
-  }: { store: Store; keyring: Keyring; kestra: Kestra; log: Log; clock: Clock; behindMs?: (() => number) | undefined },
+  }: {
+    store: Store;
+    keyring: Keyring;
+    kestra: Kestra;
+    observer: Observer;
+    log: Log;
+    clock: Clock;
+    behindMs?: (() => number) | undefined;
+  },
 ): Entrance => {
   const { oidc } = config;
   if (!oidc) {
@@ -70,7 +80,10 @@ export const openEntrance = (
   const policy = config.policy === undefined ? undefined : openPolicyFile(config.policy, log);
   const rights = createRights(policy ?? noPolicy, oidc);
   const provider = createIdentityProvider({ config: oidc, log, clock, behindMs });
-  const limits = createLimits({ counters: isShared(config.store.location) ? store : memoryCounters(clock) });
+  const limits = createLimits({
+    rules: rulesOf(config.limits.rates),
+    counters: isShared(config.store.location) ? store : memoryCounters(clock),
+  });
   const vault = createVault(store, config.store.instance);
   const registrar = config.credentials === 'per-user' ? createRegistrar({ vault, kestra: kestraAtHand(kestra), store, limits }) : undefined;
   const links = accountLinks(config.http.publicUrl, keyring);
@@ -109,6 +122,7 @@ export const openEntrance = (
       oidc: provider,
       limits,
       rights,
+      observer,
       log,
       clock,
       account: { registrar, tools: toolsSeen, claimNames: { roles: oidc.rolesClaim, groups: oidc.groupsClaim } },

@@ -7,22 +7,27 @@ import type { Config } from '../config.ts';
 import { PublicError } from '../errors.ts';
 import { connectKestra } from '../kestra/client.ts';
 import type { Log } from '../log.ts';
+import { createAdmission } from '../server/admission.ts';
 import { createHttpApp } from '../server/http.ts';
 import { createMcpServer } from '../server/mcp.ts';
 import type { ToolCall } from '../server/mcp-endpoint.ts';
+import { localRate, sharedRate } from '../server/rate.ts';
 import { scopeChallenge, scopeFor } from '../server/scope-challenge.ts';
 import { type Running, serve, stopOnSignals } from '../server/serve.ts';
 import { createToolHandler } from '../server/tool-handler.ts';
+import { waits } from '../server/waits.ts';
 import { isShared, openStore } from '../store/open.ts';
 import { parseKeyring } from '../store/seal.ts';
 import type { Store } from '../store/store.ts';
 import { followTime } from '../store/time.ts';
-import { executeApp } from '../tools/catalogue/apps.ts';
+import { watched } from '../store/watched.ts';
+import type { CallRecord } from '../telemetry/records.ts';
+import type { RequestContext } from '../telemetry/request.ts';
 import { chooseTools } from '../tools/choice.ts';
-import { executeFlow } from '../tools/execute-flow.ts';
-import { resolveCall, type ToolToCall } from '../tools/run-tool.ts';
+import { resolveCall } from '../tools/run-tool.ts';
 import { isFor } from '../tools/tool.ts';
 import { type Entrance, openDoor, openEntrance } from './entrance.ts';
+import { openAudit, openTracer, startMetrics } from './telemetry.ts';
 
 /** Answers that may be asked for again are erased by the sweep, so it comes often. */
 const sweepEveryMs = 10_000;
@@ -44,16 +49,28 @@ export const startHttp = async (config: Config, log: Log, moved?: Clock): Promis
       'One Kestra credential is to serve everybody: set KESTRA_API_TOKEN, or KESTRA_USERNAME and KESTRA_PASSWORD.',
     );
   }
+  const audit = openAudit(config, log);
+  const tracer = await openTracer(config, log);
+  const counting = await startMetrics(config, { turns: () => admission.now, breaker: () => kestra.breaker });
+  const { observer } = counting;
+  const kestra = connectKestra(config.kestra, log, observer);
   const keyring = config.auth === 'none' ? undefined : parseKeyring(config.store.keys);
-  const store = keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock: moved }));
-  const shared = isShared(config.store.location) ? store : undefined;
-  const time = shared && !moved ? await followTime(shared) : undefined;
+  const opened =
+    keyring && (await openStore(config.store.location, { keyring, lifetimes: config.lifetimes, clock: moved, onAudited: audit.event }));
+  const time = opened && isShared(config.store.location) && !moved ? await followTime(opened) : undefined;
   const clock = moved ?? time?.clock ?? Date.now;
-  const kestra = connectKestra(config.kestra, log);
+  const store = opened && (config.telemetry.metrics ? watched(opened, observer.store) : opened);
+  const shared = isShared(config.store.location) ? store : undefined;
   const entrance =
-    store && keyring ? openEntrance(config, { store, keyring, kestra, log, clock, behindMs: time?.behindMs }) : openDoor(config);
+    store && keyring ? openEntrance(config, { store, keyring, kestra, log, observer, clock, behindMs: time?.behindMs }) : openDoor(config);
   const { catalog, direct } = chooseTools(config.tools);
-  const handle = createToolHandler(kestra, catalog, config.limits, log);
+  const { perMinute } = config.limits;
+  const admission = createAdmission(config.limits, shared ? sharedRate(perMinute, shared, log) : localRate(perMinute));
+  const record = (call: CallRecord): void => {
+    audit.call(call);
+    observer.call(call);
+  };
+  const handle = createToolHandler({ kestra, catalog, answer: config.limits.answer, record, tracer, log });
   const sessionOf = sessions(config, entrance, shared ? claims(shared) : undefined);
   // Where nobody signs in there is no key ring, and one process.
   const keysFor = (purpose: string) => keyring?.derive(purpose) ?? [randomBytes(32)];
@@ -68,7 +85,12 @@ export const startHttp = async (config: Config, log: Log, moved?: Clock): Promis
     account: config.auth === 'oauth',
     mcp: {
       authenticate: entrance.bearer.authenticate,
-      createServer: ({ caller, stopping }) => createMcpServer({ kestra, catalog, direct, handle, stateKeys }, sessionOf(caller), stopping),
+      createServer: ({ caller, stopping, request }) =>
+        createMcpServer(
+          { kestra, catalog, direct, handle: (call) => handle({ ...call, request }), stateKeys },
+          sessionOf(caller),
+          stopping,
+        ),
       scopeChallenge: scopeChallenge<Caller>({
         needed: (call) => scopeFor(resolve(call)?.tool.permissions ?? []),
         permitted: ({ principal }, call) => {
@@ -78,12 +100,17 @@ export const startHttp = async (config: Config, log: Log, moved?: Clock): Promis
         challenge: entrance.bearer.challenge,
       }),
       waits: (call) => waits(resolve(call)),
+      admission,
+      onRefused: ({ principal }, calls, code, request) => {
+        for (const call of calls) record(refused(principal.key, resolve(call)?.tool.name ?? 'unknown', code, request));
+      },
+      limits: config.limits,
       clock,
       // A client of 2025-11-25 answers a question with a request of its own, which may reach another replica: with several they ask nothing.
       sessionKeys: shared ? [] : keysFor('session'),
     },
     store: async () => store?.check(),
-    others: { kestra: async () => void (await kestra.instance(config.credential)), ...entrance.probes },
+    others: { kestra: kestra.check, audit: async () => audit.check(), ...entrance.probes },
     stopping: stopping.signal,
   });
 
@@ -100,6 +127,9 @@ export const startHttp = async (config: Config, log: Log, moved?: Clock): Promis
       await mcp.close();
       await kestra.close();
       await store?.close();
+      counting.close();
+      await tracer.close();
+      audit.close();
     },
   });
   log.info({ url: config.http.publicUrl, mcp: resourceOf(config) }, 'serving');
@@ -136,6 +166,21 @@ const sessions = (config: Config, { credentials }: Entrance, claim: Session['cla
   });
 };
 
+/** The record of a call that never came to a tool. */
+const refused = (user: string, tool: string, code: string, { id, clientId, trace }: RequestContext): CallRecord => ({
+  request: id,
+  trace: trace?.traceId,
+  user,
+  clientId,
+  client: 'unknown',
+  tool,
+  target: {},
+  decision: 'denied',
+  code,
+  upstream: [],
+  ms: 0,
+});
+
 const claims =
   (store: Store): NonNullable<Session['claim']> =>
   async (key) => {
@@ -143,12 +188,3 @@ const claims =
     const taken = await store.count(name, { limit: 1, windowMs: 60_000 });
     return taken.allowed ? () => store.uncount(name, taken) : undefined;
   };
-
-/** The tools that wait unless told not to. */
-const startsAndWaits: ReadonlySet<string> = new Set([executeFlow.name, executeApp.name]);
-
-const waits = (call: ToolToCall | undefined): boolean => {
-  const args = call?.args;
-  const wait = typeof args === 'object' && args !== null && 'wait' in args ? args.wait : undefined;
-  return startsAndWaits.has(call?.tool.name ?? '') ? wait !== false : wait === true;
-};

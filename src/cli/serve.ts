@@ -4,11 +4,16 @@ import type { Session } from '../access/session.ts';
 import type { Config } from '../config.ts';
 import { connectKestra } from '../kestra/client.ts';
 import type { Log } from '../log.ts';
+import { createAdmission } from '../server/admission.ts';
+import { takeTurns } from '../server/layers/limit.ts';
 import { createMcpServer } from '../server/mcp.ts';
+import { localRate } from '../server/rate.ts';
 import { type Ending, runStdio } from '../server/stdio.ts';
 import { createToolHandler } from '../server/tool-handler.ts';
+import { waits } from '../server/waits.ts';
 import { chooseTools } from '../tools/choice.ts';
 import { type Command, exitCode } from './command.ts';
+import { openAudit, openTracer } from './telemetry.ts';
 
 export const serve: Command = {
   name: 'serve',
@@ -30,7 +35,18 @@ const serveStdio = async (config: Config, log: Log): Promise<Ending> => {
   const kestra = connectKestra(config.kestra, log);
   const session = environmentSession(config);
   const stateKeys = [randomBytes(32)];
-  const handle = createToolHandler(kestra, catalog, config.limits, log);
+  const audit = openAudit(config, log);
+  const tracer = await openTracer(config, log);
+  const admission = createAdmission(config.limits, localRate(config.limits.perMinute));
+  const handle = createToolHandler({
+    kestra,
+    catalog,
+    answer: config.limits.answer,
+    turns: takeTurns(admission, (call) => (waits(call) ? 'waits' : 'calls')),
+    record: audit.call,
+    tracer,
+    log,
+  });
   // Which Kestra it is decides what is listed: asked while the client still introduces itself.
   let ending: Ending | undefined;
   kestra.instance(config.credential).catch((error: unknown) => {
@@ -38,6 +54,8 @@ const serveStdio = async (config: Config, log: Log): Promise<Ending> => {
   });
   ending = await runStdio(() => createMcpServer({ kestra, catalog, direct, handle, stateKeys }, session), log);
   await kestra.close();
+  await tracer.close();
+  audit.close();
   return ending;
 };
 

@@ -1,9 +1,11 @@
 import type { Config } from '../config.ts';
 import { PublicError } from '../errors.ts';
+import { createLog } from '../log.ts';
 import { openStore } from '../store/open.ts';
 import type { KnownUser, UserKey } from '../store/records.ts';
 import { parseKeyring } from '../store/seal.ts';
 import type { Store } from '../store/store.ts';
+import { openAudit } from './telemetry.ts';
 
 /** Who did it, for the audit: the person at the terminal. */
 export const atTheTerminal = { requestId: 'cli' } as const;
@@ -14,15 +16,18 @@ export const withStore = async <T>(
   use: (store: Store) => Promise<T>,
   options: { allowMissingKeys?: boolean } = {},
 ): Promise<T> => {
+  const audit = config.telemetry.auditFile === undefined ? undefined : openAudit(config, createLog(config.logLevel));
   const store = await openStore(config.store.location, {
     keyring: parseKeyring(config.store.keys),
     lifetimes: config.lifetimes,
+    ...(audit && { onAudited: audit.event }),
     ...options,
   });
   try {
     return await use(store);
   } finally {
     await store.close();
+    audit?.close();
   }
 };
 

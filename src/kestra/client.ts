@@ -2,6 +2,9 @@ import { setMaxListeners } from 'node:events';
 import createClient from 'openapi-fetch';
 import type { KestraConfig, KestraCredential } from '../config.ts';
 import type { Log } from '../log.ts';
+import { nobody, type Observer } from '../telemetry/observer.ts';
+import type { Span } from '../telemetry/tracer.ts';
+import { type BreakerState, createBreaker, KestraPaused, verdictOf } from './breaker.ts';
 import { speak } from './dialect.ts';
 import { breakdown, KestraError, refusal } from './failure.ts';
 import { formOf } from './form.ts';
@@ -9,6 +12,7 @@ import { type Route, routes } from './generated/routes.ts';
 import type { paths } from './generated/schema-2.0.d.ts';
 import type { Incoming } from './incoming.ts';
 import { createInstanceReader, freshForReads, freshForWrites, type Instance } from './instance.ts';
+import { createLook } from './look.ts';
 import type { Call, Invoke, OperationId, Reply } from './operation.ts';
 import { buildPath } from './path.ts';
 import { serializeQuery } from './query.ts';
@@ -20,6 +24,8 @@ export interface Caller {
   readonly credential: KestraCredential;
   /** Aborted when the caller gives up: the call then throws `cancelled`. */
   readonly signal?: AbortSignal;
+  /** The work in a trace that the calls are part of. */
+  readonly span?: Span;
   /** Told of every answer, for the audit. */
   readonly onAnswer?: (operation: OperationId, status: number | undefined) => void;
 }
@@ -30,17 +36,31 @@ export interface Kestra {
   as(caller: Caller): Invoke;
   /** What the server is, at most a minute old. @throws KestraError */
   instance(credential?: KestraCredential): Promise<Instance>;
+  /** Does it answer now? @throws KestraError */
+  check(): Promise<void>;
+  readonly breaker: BreakerState;
   readonly tenant: string;
   close(): Promise<void>;
 }
 
-export const connectKestra = (config: KestraConfig, log: Log): Kestra => {
+export const connectKestra = (config: KestraConfig, log: Log, observer: Observer = nobody): Kestra => {
   let opened: Promise<Transport> | undefined;
-  const transport = () => {
+  const open = () => {
     opened ??= openTransport(config, () => reader.doubt());
     return opened;
   };
-  const reader = createInstanceReader(config, transport, log);
+  const look = createLook(config, open);
+  const breaker = createBreaker({
+    rules: config.breaker,
+    look,
+    onChange: (state) => log.warn({ breaker: state }, state === 'open' ? 'Kestra counts as down' : 'Kestra answers again'),
+  });
+  const guarded = (judge: typeof verdictOf) => async (): Promise<Transport> => {
+    const { send, close } = await open();
+    return { send: (outgoing) => breaker.run(() => send(outgoing), judge), close };
+  };
+  const transport = guarded(verdictOf);
+  const reader = createInstanceReader(config, guarded(badNewsOnly), log);
 
   const client = createClient<paths>({
     baseUrl: config.url,
@@ -53,12 +73,12 @@ export const connectKestra = (config: KestraConfig, log: Log): Kestra => {
     route: Route,
     path: string,
     call: { query?: Readonly<Record<string, unknown>>; header?: Readonly<Record<string, unknown>>; body?: unknown },
-    authorization: string,
+    headers: { readonly authorization: string } & Readonly<Record<string, string>>,
     signal: AbortSignal | undefined,
   ) => {
     const end = new AbortController();
     const timer = setTimeout(() => end.abort(new DOMException('no answer in time', 'TimeoutError')), config.timeoutMs);
-    const giveUp = () => end.abort(signal?.reason);
+    const giveUp = () => end.abort(new DOMException('given up', 'AbortError'));
     if (signal?.aborted) giveUp();
     else signal?.addEventListener('abort', giveUp);
     let reply: unknown;
@@ -67,12 +87,13 @@ export const connectKestra = (config: KestraConfig, log: Log): Kestra => {
       const { error, response } = await (client.request as unknown as Untyped)(route.method, path, {
         params: { query: call.query ?? {} },
         ...(route.body && { body: call.body ?? {}, bodySerializer: encoders[route.body] }),
-        sent: { ...call.header, authorization, accept: accepted(route), ...contentType(route) },
+        sent: { ...call.header, ...headers, accept: accepted(route), ...contentType(route) },
         parseAs: 'stream',
         signal: end.signal,
       });
-      const { ok, status, headers } = response;
-      if (!ok) throw refusal({ status, body: error, retryAfter: retryAfterSeconds(headers.get('retry-after')), authorization });
+      const { ok, status } = response;
+      const retryAfter = retryAfterSeconds(response.headers.get('retry-after'));
+      if (!ok) throw refusal({ status, body: error, retryAfter, authorization: headers.authorization });
       reply = await readReply(response, route.reply);
       return reply;
     } catch (thrown) {
@@ -97,14 +118,21 @@ export const connectKestra = (config: KestraConfig, log: Log): Kestra => {
       buildPath(instance.line, route.method, path, values),
     );
     for (const [i, path] of paths.entries()) {
+      const span = caller.span?.request(id);
+      const started = performance.now();
+      const ended = (status: number | undefined, problem?: string): void => {
+        caller.onAnswer?.(id, status);
+        observer.kestra(id, problem === undefined ? '200' : String(status ?? problem), performance.now() - started);
+        span?.end(status === undefined ? {} : { 'http.response.status_code': status }, problem);
+      };
       try {
-        const reply = await request(route, path, spoken.call, authorization, caller.signal);
+        const reply = await request(route, path, spoken.call, { authorization, ...span?.headers }, caller.signal);
         const heard = spoken.hear(reply);
-        caller.onAnswer?.(id, 200);
+        ended(200);
         return heard as never;
       } catch (thrown) {
         const status = thrown instanceof KestraError ? thrown.status : undefined;
-        caller.onAnswer?.(id, status);
+        ended(status, thrown instanceof KestraPaused ? 'not_sent' : thrown instanceof KestraError ? thrown.code : 'internal');
         if (status === undefined || status === 404 || status === 405) reader.doubt();
         if (i === paths.length - 1 || (status !== 404 && status !== 405)) throw thrown;
       }
@@ -120,11 +148,26 @@ export const connectKestra = (config: KestraConfig, log: Log): Kestra => {
       return (id, call) => invoke(id, call, caller, authorization);
     },
     instance: (credential) => reader.read(credential && authorizationOf(credential)),
+    check: async () => {
+      if (!(await look())) throw new KestraError('kestra_unreachable', 'Kestra does not answer.', { mayHaveArrived: false });
+      await reader.read().catch(unlessRefused);
+    },
+    get breaker() {
+      return breaker.state;
+    },
     tenant: config.tenant,
     close: async () => {
       if (opened) await (await opened).close();
     },
   };
+};
+
+/** A Kestra that says its version may still answer nothing else, and it is asked for that after every failure. */
+const badNewsOnly: typeof verdictOf = (outcome) => (verdictOf(outcome) === 'down' ? 'down' : 'unknown');
+
+/** Who refuses to say what it is to those it does not know is there. */
+const unlessRefused = (thrown: unknown): void => {
+  if (!(thrown instanceof KestraError) || !['kestra_unauthorized', 'kestra_forbidden'].includes(thrown.code)) throw thrown;
 };
 
 /** The question for the version is shared, so a caller who gives up leaves it to the others. */

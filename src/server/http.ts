@@ -3,6 +3,7 @@ import { homePage } from '../auth/pages/home.ts';
 import { sendIcon, sendPage } from '../auth/pages/page.ts';
 import type { HttpConfig } from '../config.ts';
 import type { Log } from '../log.ts';
+import { newRequestId } from '../telemetry/request.ts';
 import { health, type Probe } from './health.ts';
 import { checkHost } from './host.ts';
 import { type Caller, type McpEndpoint, type McpParts, mcpEndpoint } from './mcp-endpoint.ts';
@@ -22,6 +23,13 @@ export interface HttpParts<C extends Caller> {
   /** Aborted when the program has been told to stop. */
   readonly stopping: AbortSignal;
 }
+
+/** By which the answer is found in the log and in the audit. */
+const numbered: RequestHandler = (_, response, next) => {
+  response.locals.requestId = newRequestId();
+  response.set('X-Request-Id', response.locals.requestId);
+  next();
+};
 
 /** For every answer; pages set their own. */
 const securityHeaders =
@@ -58,7 +66,7 @@ export const createHttpApp = <C extends Caller>(parts: HttpParts<C>): { app: Exp
   app.set('trust proxy', config.trustedHops || false);
   app.set('query parser', false);
 
-  app.use(securityHeaders(config.publicUrl.startsWith('https:')), lastAnswer(stopping));
+  app.use(numbered, securityHeaders(config.publicUrl.startsWith('https:')), lastAnswer(stopping));
   // Before the Host check: whoever probes a container asks by its address.
   app.use(health({ store: parts.store, others: parts.others ?? {}, stopping }));
   app.use(checkHost(config.publicUrl, config.allowedHosts));

@@ -2,9 +2,13 @@ import { type NodeServerResponseLike, toNodeHandler } from '@modelcontextprotoco
 import { type AuthInfo, createMcpHandler, type McpRequestContext, type McpServer, type Server } from '@modelcontextprotocol/server';
 import express, { type Request, type RequestHandler, type Response, Router } from 'express';
 import type { Log } from '../log.ts';
+import type { RequestContext } from '../telemetry/request.ts';
+import { readTraceContext } from '../telemetry/trace-context.ts';
+import type { Admission } from './admission.ts';
 import { handshakes } from './handshake.ts';
 import { type Asker, createQuestions } from './questions.ts';
 import { refuseRpc, rpcCodes } from './refusal.ts';
+import { takeTurn } from './turn.ts';
 
 /** Who is calling, as far as this endpoint must know. */
 export interface Caller {
@@ -32,7 +36,17 @@ export interface McpParts<C extends Caller> {
     readonly caller: C;
     readonly era: McpRequestContext['era'];
     readonly stopping: AbortSignal;
+    readonly request: RequestContext;
   }) => Server | McpServer;
+  /** Requests take turns; absent: all at once. */
+  readonly admission?: Admission;
+  /** Told of calls that were refused before a server saw them. */
+  readonly onRefused?: (
+    caller: C,
+    calls: readonly ToolCall[],
+    code: 'busy' | 'cancelled' | 'insufficient_scope',
+    request: RequestContext,
+  ) => void;
   /** The WWW-Authenticate of a 403 if the token is too narrow for calls that the caller's roles allow (RFC 6750 §3.1). */
   readonly scopeChallenge: (caller: C, calls: readonly ToolCall[]) => string | undefined;
   /** Does this call wait for something in Kestra? It may take long then, and its connection is kept alive. */
@@ -68,7 +82,7 @@ export interface McpLimits {
 const defaultLimits: McpLimits = {
   bodyBytes: 4 * 1024 * 1024,
   batch: 50,
-  callMs: 90_000,
+  callMs: 60_000,
   waitMs: 60 * 60_000,
   keepAliveMs: 15_000,
   subscriptions: 256,
@@ -89,6 +103,7 @@ export interface McpEndpoint {
 /** A request on its way to its server. */
 interface Served<C extends Caller> {
   readonly caller: C;
+  readonly request: RequestContext;
   /** How its client is asked something, where that takes a request of its own. */
   readonly asker?: Asker;
 }
@@ -106,9 +121,9 @@ export const mcpEndpoint = <C extends Caller>(parts: McpParts<C>): McpEndpoint =
   const handler = (responseMode: 'auto' | 'sse') => {
     const made = createMcpHandler(
       ({ era, authInfo }) => {
-        const { caller, asker } = (authInfo && served.get(authInfo)) ?? {};
-        if (!caller) throw new Error('an MCP request without a caller');
-        const server = parts.createServer({ caller, era, stopping: parts.stopping });
+        const { caller, request, asker } = (authInfo && served.get(authInfo)) ?? {};
+        if (!caller || !request) throw new Error('an MCP request without a caller');
+        const server = parts.createServer({ caller, request, era, stopping: parts.stopping });
         if (asker && era === 'legacy') questions.enable(server, asker);
         return server;
       },
@@ -169,8 +184,15 @@ export const mcpEndpoint = <C extends Caller>(parts: McpParts<C>): McpEndpoint =
       });
     }
     const toolCalls = messages.flatMap(toolCall);
+    const { traceparent, tracestate } = request.headers;
+    const from: RequestContext = {
+      id: String(response.locals.requestId),
+      clientId: caller.clientId,
+      trace: readTraceContext(traceparent, tracestate),
+    };
     const challenge = parts.scopeChallenge(caller, toolCalls);
     if (challenge !== undefined) {
+      parts.onRefused?.(caller, toolCalls, 'insufficient_scope', from);
       return refuseRpc(request, response, {
         status: 403,
         message: 'The access token was not granted the scope that this call needs.',
@@ -200,15 +222,21 @@ export const mcpEndpoint = <C extends Caller>(parts: McpParts<C>): McpEndpoint =
         else listeners.delete(key);
       });
       endIn(request, response, Math.min(limits.waitMs, (caller.expiresAt ?? Number.POSITIVE_INFINITY) - (parts.clock ?? Date.now)()));
-      served.set(auth, { caller });
+      served.set(auth, { caller, request: from });
       return listening.node(authenticated, atOnce(response), request.body);
     }
     const waits = toolCalls.some(parts.waits);
     const ending = endIn(request, response, waits ? limits.waitMs : limits.callMs);
+    const requests = messages.filter(isRequest).length;
+    if (parts.admission && requests > 0) {
+      const turn = { request, response, user: key, kind: waits ? 'waits' : 'calls', calls: requests } as const;
+      const refused = await takeTurn(parts.admission, turn);
+      if (refused) return parts.onRefused?.(caller, toolCalls, refused, from);
+    }
     const handshake = sessions.of(request.get('Mcp-Session-Id'), key);
     const version = request.get('MCP-Protocol-Version') ?? unnamedVersion;
     const asker = handshake && { principalKey: key, handshake, version, onAsked: () => ending.postpone(limits.waitMs) };
-    served.set(auth, { caller, asker });
+    served.set(auth, { caller, request: from, asker });
     return waits ? waiting.node(authenticated, atOnce(response), request.body) : calls.node(authenticated, response, request.body);
   };
 
@@ -236,6 +264,10 @@ const isChallenge = (error: unknown): error is Error & { status: number; challen
 
 const methodOf = (message: unknown): unknown =>
   typeof message === 'object' && message !== null && 'method' in message ? message.method : undefined;
+
+/** Whoever sends one waits for an answer; a notification, and an answer to ours, is nothing to wait for. */
+const isRequest = (message: unknown): boolean =>
+  methodOf(message) !== undefined && typeof message === 'object' && message !== null && 'id' in message;
 
 const toolCall = (message: unknown): ToolCall[] => {
   if (methodOf(message) !== 'tools/call') return [];

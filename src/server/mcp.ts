@@ -9,11 +9,11 @@ import { type InputSchema, inputSchema } from '../tools/input-schema.ts';
 import { resolveCall, runTool } from '../tools/run-tool.ts';
 import { type Effect, isFor, isServed, type Tool } from '../tools/tool.ts';
 import { version } from '../version.ts';
+import { absentTool } from './absent-tool.ts';
 import { type Asking, asking } from './ask.ts';
 import { serveCompletion } from './completion.ts';
 import { elicitation } from './elicitation.ts';
 import { instructions } from './instructions.ts';
-import { unknownTool } from './layers/authorize.ts';
 import type { Handler } from './pipeline.ts';
 import { servePrompts } from './prompts.ts';
 import { serveResources } from './resources.ts';
@@ -68,16 +68,16 @@ export const createMcpServer = (
   });
 
   server.setRequestHandler('tools/call', async ({ params }, context) => {
-    const call = resolveCall(catalog, params.name, params.arguments);
+    const call = resolveCall(catalog, params.name, params.arguments) ?? { tool: absentTool(params.name), args: undefined };
     const token = context.mcpReq._meta?.progressToken;
     try {
-      if (!call) throw unknownTool(params.name);
       const confirm = user.agreed(call.tool.name, context);
       if (confirm === null) return declined;
       const { answer, failed } = await handle({
         tool: call.tool,
         args: confirm === undefined ? call.args : { ...Object(call.args), confirm },
         session,
+        meta: context.mcpReq._meta,
         ...askerOf(context),
         trace: { upstream: [] },
         stopping,

@@ -1,5 +1,7 @@
 import type { Session } from '../access/session.ts';
 import type { Invoke, OperationId } from '../kestra/operation.ts';
+import type { RequestContext } from '../telemetry/request.ts';
+import type { Span } from '../telemetry/tracer.ts';
 import type { Answer } from '../tools/answer.ts';
 import type { Context, Prepared, Target, Tool } from '../tools/tool.ts';
 
@@ -10,6 +12,12 @@ export interface ToolCall {
   readonly session: Session;
   /** The client's own name for itself, for the audit. */
   readonly client: string;
+  /** What it came in: there from the outermost layer inwards, whoever calls. */
+  readonly request?: RequestContext;
+  /** What the client says beside the arguments. */
+  readonly meta?: Readonly<Record<string, unknown>>;
+  /** Its place in a trace: there from the outermost layer inwards. */
+  readonly span?: Span;
   /** Aborted when the client cancels or goes away. */
   readonly signal: AbortSignal;
   readonly progress?: Context['progress'];
@@ -28,6 +36,8 @@ export interface ToolCall {
 /** What became of a call: what it touched, and what Kestra answered to what. */
 export interface Trace {
   target?: Target;
+  /** Whether this server let it through to the tool. */
+  admitted?: boolean;
   readonly upstream: { readonly operation: OperationId; readonly status: number | undefined }[];
 }
 

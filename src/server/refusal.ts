@@ -31,7 +31,7 @@ export const refuseRpc = (
   response
     .status(status)
     .set({ 'Cache-Control': 'no-store', ...headers })
-    .json({ jsonrpc: '2.0', error: { code, message }, id: rpcId(request.body) });
+    .json({ jsonrpc: '2.0', error: { code, message, data: { request_id: response.locals.requestId } }, id: rpcId(request.body) });
 };
 
 const rpcId = (body: unknown): string | number | null => {

@@ -1,11 +1,14 @@
 import type { Keyring } from './seal.ts';
 import type { Bounds, Lifetimes, Store } from './store.ts';
 import { defaultBounds, defaultLifetimes } from './store.ts';
+import type { Audited } from './telling.ts';
 
 export interface StoreOptions {
   readonly keyring: Keyring;
   readonly lifetimes?: Partial<Lifetimes>;
   readonly bounds?: Partial<Bounds>;
+  /** Told of every row of the audit, once it is kept. */
+  readonly onAudited?: (row: Audited) => void;
   /** Instead of the store's own, for tests that move the time. */
   readonly clock?: () => number;
   /** Commands that repair (`rotate-keys`, `check`) may open a store whose rows need a key that the ring lacks. */

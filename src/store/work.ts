@@ -1,3 +1,5 @@
+import type { AuditEvent, Origin } from './records.ts';
+
 /** What a statement's question mark stands for. */
 export type Bind = string | number | Buffer | null;
 
@@ -7,6 +9,8 @@ export interface Statement {
   readonly binds: readonly Bind[];
   /** The alias of the table whose found rows nobody else may change before this transaction ends. */
   readonly held?: string;
+  /** The row of the audit that it writes. */
+  readonly audited?: AuditEvent & Origin;
 }
 
 export interface Result {

@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CompactSign, exportJWK, type JWK } from 'jose';
@@ -58,6 +58,8 @@ export class FakeIdp {
   readonly users = new Map<string, FakeUser>();
   breaks: Breaks = {};
   rotate = false;
+  /** Whose a refresh token is that this process did not give out: for a provider that was started anew. */
+  recall: ((refreshToken: string) => string | undefined) | undefined;
   /** Whether refresh tokens are given at all. */
   refreshTokens = true;
   metadata: Record<string, unknown> = {};
@@ -69,7 +71,9 @@ export class FakeIdp {
   #kid = 'key-1';
   #keys = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
-  constructor() {
+  /** @param privateKey PEM, for a provider that has the same keys when it is started anew */
+  constructor(privateKey?: string) {
+    if (privateKey !== undefined) this.#keys = { privateKey: createPrivateKey(privateKey), publicKey: createPublicKey(privateKey) };
     this.users.set('eve', {
       sub: 'sub-eve',
       claims: { name: 'Eve Editor', email: 'eve@example.test', email_verified: true, roles: ['kestra-editor'], groups: ['data-team'] },
@@ -200,7 +204,9 @@ export class FakeIdp {
       if (!code || code.challenge !== challenge || code.redirectUri !== form.get('redirect_uri')) return refused('invalid_grant');
       return this.#tokens(request, code.user, 'authorization_code', code.nonce);
     }
-    const entry = this.#refresh.get(form.get('refresh_token') ?? '');
+    const presented = form.get('refresh_token') ?? '';
+    const recalled = this.recall?.(presented);
+    const entry = this.#refresh.get(presented) ?? (recalled === undefined ? undefined : { user: recalled, live: true });
     if (!entry?.live || this.users.get(entry.user)?.disabled) return refused('invalid_grant');
     if (this.rotate) entry.live = false;
     return this.#tokens(request, entry.user, 'refresh_token', null);

@@ -18,7 +18,7 @@ test('a stdio server reads no more than it needs to start', () => {
   const read = readAtStart(inject('program'));
   const texts = [...read.values()];
   expect(texts.some((text) => text.includes('search_namespaces'))).toBe(true);
-  for (const heavy of ['EnvHttpProxyAgent', 'iconv-lite', 'openid-client', 'better-sqlite3']) {
+  for (const heavy of ['EnvHttpProxyAgent', 'iconv-lite', 'openid-client', 'better-sqlite3', 'OTLPTraceExporter', 'nodejs_eventloop_lag']) {
     expect(
       [...read].filter(([, text]) => text.includes(heavy)).map(([file]) => file),
       `${heavy} is read at the start`,

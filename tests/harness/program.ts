@@ -105,6 +105,10 @@ export class Program {
     return this.#stderr;
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   async stop(): Promise<number | null> {
     const ended = new Promise<void>((resolve) => this.#child.once('close', () => resolve()));
     if (this.#child.exitCode === null) {

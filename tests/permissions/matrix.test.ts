@@ -337,12 +337,13 @@ describe.each(versions)('A16, A37 who may do what, on Kestra Enterprise %s', (ve
         user,
         tool: 'list_flows',
         namespace: 'acme.data',
-        outcome: 'ok',
+        decision: 'allowed',
+        code: 'ok',
         upstream: expect.arrayContaining(['searchFlows 200']),
       }),
-      expect.objectContaining({ user, tool: 'get_flow', namespace: 'other.team', outcome: 'forbidden', upstream: [] }),
-      expect.objectContaining({ user, executionId: company.ended.get('other.team'), outcome: 'not_found', upstream: ['getExecution 200'] }),
-      expect.objectContaining({ user: `${idp.url}|sub-nothing`, tool: 'get_flow', outcome: 'unknown_tool', upstream: [] }),
+      expect.objectContaining({ user, tool: 'get_flow', namespace: 'other.team', decision: 'denied', code: 'forbidden', upstream: [] }),
+      expect.objectContaining({ user, execution: company.ended.get('other.team'), code: 'not_found', upstream: ['getExecution 200'] }),
+      expect.objectContaining({ user: `${idp.url}|sub-nothing`, tool: 'get_flow', decision: 'denied', code: 'unknown_tool', upstream: [] }),
     ]);
     expect(said).not.toContain('CANARY');
   });

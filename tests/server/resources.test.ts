@@ -71,7 +71,7 @@ describe.each<[ClientKind, '1.3.25' | '2.0.0-SNAPSHOT']>([
     test('are read through the layers: the audit has a line for each', async () => {
       await read('kestra-mcp://flows/res.deep/shown');
       const audited = server.log.filter(({ audit }) => audit === 'tools/call');
-      expect(audited.at(-1)).toMatchObject({ tool: 'get_flow', namespace: 'res.deep', client: 'kestra-mcp-tests', outcome: 'ok' });
+      expect(audited.at(-1)).toMatchObject({ tool: 'get_flow', namespace: 'res.deep', client: 'kestra-mcp-tests', code: 'ok' });
     });
   });
 

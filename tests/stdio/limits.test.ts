@@ -23,7 +23,7 @@ const list = (id: number) => ({
 
 describe('the calls of one caller', () => {
   test('at the same time are limited, which is said at once and asks Kestra nothing; one that ends makes room', async () => {
-    const program = start({ env: { ...settingsFor(kestra), KESTRA_MCP_CONCURRENT_CALLS: '2' } });
+    const program = start({ env: { ...settingsFor(kestra), KESTRA_MCP_CONCURRENT_CALLS: '2', KESTRA_MCP_QUEUED_CALLS: '0' } });
     await program.initialize();
     await program.call('search_namespaces');
     kestra.faults.add({ kind: 'hang' }, { path: '/namespaces/search', times: 2 });

@@ -123,7 +123,8 @@ onEveryKestra('answers', (at) => {
         client: 'kestra-mcp-tests',
         tool: 'list_flows',
         namespace: 'texts',
-        outcome: 'ok',
+        decision: 'allowed',
+        code: 'ok',
         upstream: expect.arrayContaining(['searchFlows 200']),
         ms: expect.any(Number),
       });

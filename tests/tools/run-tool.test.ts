@@ -51,7 +51,7 @@ describe('the tools that are not listed', () => {
   test('the audit names the tool that ran, not run_tool', async () => {
     await server.call('run_tool', { name: 'list_executions', arguments: { namespace: 'hidden', flow_id: 'one' } });
     const records = server.log.filter(({ audit }) => audit === 'tools/call');
-    expect(records.at(-1)).toMatchObject({ tool: 'list_executions', namespace: 'hidden', outcome: 'ok' });
+    expect(records.at(-1)).toMatchObject({ tool: 'list_executions', namespace: 'hidden', code: 'ok' });
     expect(records.map(({ tool }) => tool)).not.toContain('run_tool');
   });
 

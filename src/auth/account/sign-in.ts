@@ -5,6 +5,7 @@ import { userKeyOf } from '../claims.ts';
 import { cookieJar } from '../cookies.ts';
 import { type EndpointDeps, originOf } from '../endpoints/deps.ts';
 import { endingOf, finishedAlready, SignInEnded } from '../endpoints/sign-in-ending.ts';
+import { signInFailed } from '../endpoints/sign-in-failed.ts';
 import type { SignIn } from '../oidc.ts';
 import { errorPage } from '../pages/error.ts';
 import { sendPage } from '../pages/page.ts';
@@ -18,7 +19,8 @@ const toleranceMs = 60_000;
  * anew who they are must have done so just now, and be the same person.
  */
 export const accountSignIn = (deps: EndpointDeps) => {
-  const { issuer, store, limits, log, clock } = deps;
+  const { issuer, store, limits, clock, observer } = deps;
+  const failed = signInFailed(deps);
   const sessions = accountSessions({ store, jar: cookieJar(issuer) });
 
   return async (
@@ -55,11 +57,12 @@ export const accountSignIn = (deps: EndpointDeps) => {
 
     const end = await finish().catch(endingOf);
     if (typeof end === 'string') {
+      observer.signIn('ok');
       response.append('Set-Cookie', end);
       response.status(303).set({ Location: asked.returnTo, 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' }).end();
       return;
     }
-    log.warn({ page: 'account', error: end.error, err: end.detail }, 'sign-in failed');
+    await failed(request, end);
     const link = { href: '/account', label: 'Back to your account' };
     sendPage(response, end.status, errorPage({ title: 'You are not signed in', text: end.text, link, host: new URL(issuer).host }));
   };

@@ -12,7 +12,7 @@ import { sendPage } from '../pages/page.ts';
 import { formParameters, needed, queryParameters, readForm } from '../parameters.ts';
 import { withoutWrite } from '../scopes.ts';
 import { beginSignIn } from './begin-sign-in.ts';
-import type { EndpointDeps } from './deps.ts';
+import { type EndpointDeps, originOf } from './deps.ts';
 import { onlyMethods } from './methods.ts';
 
 /**
@@ -20,7 +20,7 @@ import { onlyMethods } from './methods.ts';
  * the identity provider, which hears of nothing before. No error and no denial redirects: the page has a link.
  */
 export const authorize = (deps: EndpointDeps): Router => {
-  const { issuer, log, lifetimes } = deps;
+  const { issuer, log, lifetimes, observer, store } = deps;
   const { host } = new URL(issuer);
   const jar = cookieJar(issuer);
   const forms = consentForms({ keyring: deps.keyring, jar, clock: deps.clock, lastsMs: lifetimes.signInMs });
@@ -47,7 +47,7 @@ export const authorize = (deps: EndpointDeps): Router => {
           scopes: fields.get('write') === 'yes' ? asked.scopes : withoutWrite(asked.scopes),
         });
       case 'deny':
-        return deny(response, asked);
+        return deny(request, response, asked);
       default:
         throw new OAuthError('invalid_request', 'decision must be approve or deny');
     }
@@ -63,7 +63,9 @@ export const authorize = (deps: EndpointDeps): Router => {
     });
   };
 
-  const deny = (response: Response, asked: AuthorizationRequest): void => {
+  const deny = async (request: Request, response: Response, asked: AuthorizationRequest): Promise<void> => {
+    observer.signIn('denied');
+    await store.recordEvent({ kind: 'consent_denied', clientId: asked.client.id }, originOf(request));
     const name = displayName(asked.client.name) ?? 'the application';
     const href = authorizationResponse(asked, issuer, { error: 'access_denied', error_description: 'the user denied the request' });
     const text = `${name} gets no access. Go back, so that it knows.`;

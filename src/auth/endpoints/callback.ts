@@ -16,13 +16,15 @@ import { signInCookie } from '../sign-in-cookie.ts';
 import { type EndpointDeps, originOf } from './deps.ts';
 import { onlyMethods } from './methods.ts';
 import { type Ending, endingOf, finishedAlready, hear, otherBrowser, takenOnce } from './sign-in-ending.ts';
+import { signInFailed } from './sign-in-failed.ts';
 
 /**
  * Where the identity provider sends people back. The provider is asked nothing before the browser has shown the cookie of the sign-in
  * that its `state` names, and that was taken, once. Only who has signed in is sent on to the client.
  */
 export const callback = (deps: EndpointDeps): Router => {
-  const { issuer, callbackUrl, rights, store, limits, log, lifetimes } = deps;
+  const { issuer, callbackUrl, rights, store, limits, observer, log, lifetimes } = deps;
+  const failed = signInFailed(deps);
   const finishAccount = accountSignIn(deps);
   const cookies = signInCookie(cookieJar(issuer));
   const { host } = new URL(issuer);
@@ -64,6 +66,7 @@ export const callback = (deps: EndpointDeps): Router => {
 
     const end = await finish().catch(endingOf);
     if ('code' in end) {
+      observer.signIn('ok');
       const location = authorizationResponse(asked, issuer, { code: end.code });
       if (/^https?:/.test(location)) {
         response.status(303).set({ Location: location, 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' }).end();
@@ -74,7 +77,7 @@ export const callback = (deps: EndpointDeps): Router => {
       sendPage(response, 200, signedInPage({ person: end.person, clientName: nameOf(asked), continueTo: location, host }));
       return;
     }
-    log.warn({ client: asked.clientId, error: end.error, err: end.detail }, 'sign-in failed');
+    await failed(request, end, asked.clientId);
     const { link, name } = back(asked, end);
     sendPage(
       response,

@@ -4,6 +4,7 @@ import type { Log } from '../../log.ts';
 import type { Origin } from '../../store/records.ts';
 import type { Keyring } from '../../store/seal.ts';
 import type { Store } from '../../store/store.ts';
+import type { Observer } from '../../telemetry/observer.ts';
 import type { Clients } from '../clients/client.ts';
 import type { Clock } from '../clock.ts';
 import type { Limits } from '../limits.ts';
@@ -29,9 +30,10 @@ export interface EndpointDeps {
   readonly clients: Clients;
   readonly limits: Limits;
   readonly rights: Rights;
+  readonly observer: Observer;
   readonly log: Log;
   readonly clock: Clock;
 }
 
 /** For the audit row. */
-export const originOf = (request: Request): Origin => ({ address: request.ip });
+export const originOf = (request: Request): Origin => ({ address: request.ip, requestId: request.res?.locals.requestId });

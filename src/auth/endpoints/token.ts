@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Request, type RequestHandler, Router } from 'express';
 import type { Redeemed, TokenAnswer } from '../../store/records.ts';
 import { type AuthenticatedClient, authenticateClient } from '../client-authentication.ts';
-import { answerErrorsAsJson, OAuthError } from '../oauth-error.ts';
+import { answerErrorsAsJson, asOAuthError, OAuthError } from '../oauth-error.ts';
 import { formParameters, needed, type Parameters, readForm } from '../parameters.ts';
 import { askedResource } from '../resource.ts';
 import { parseScope } from '../scopes.ts';
@@ -17,8 +17,15 @@ export const token = (deps: EndpointDeps): Router => {
 
   const handle: RequestHandler = async (request, response) => {
     const parameters = formParameters(request);
-    const client = await authenticateClient(request, parameters, deps);
-    const answer = await issue(request, parameters, client);
+    const asked = parameters.get('grant_type');
+    const grant = asked === 'authorization_code' || asked === 'refresh_token' ? asked : 'other';
+    const answer = await authenticateClient(request, parameters, deps)
+      .then((client) => issue(request, parameters, client))
+      .catch((thrown: unknown) => {
+        deps.observer.token(grant, asOAuthError(thrown).code);
+        throw thrown;
+      });
+    deps.observer.token(grant, 'ok');
     response.set({ 'Cache-Control': 'no-store', Pragma: 'no-cache' }).json(tokenResponse(answer));
   };
 

@@ -12,10 +12,12 @@ export const credential =
   async (call) => {
     const own = await held(call);
     if (!own && call.tool.effect !== 'session') throw missing(call.session.registration);
+    call.trace.admitted = true;
     const invoke: Invoke = own
       ? kestra.as({
           credential: own,
           signal: call.signal,
+          span: call.span,
           onAnswer: (operation, status) => call.trace.upstream.push({ operation, status }),
         })
       : () => Promise.reject(missing(call.session.registration));

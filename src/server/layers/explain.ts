@@ -1,4 +1,4 @@
-import { asPublicError } from '../../errors.ts';
+import { asPublicError, type Code } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { Unconfirmed } from '../../tools/confirm.ts';
 import { bounded } from '../bounds.ts';
@@ -7,9 +7,12 @@ import type { Layer } from '../pipeline.ts';
 /** Whoever asks with long names, or is refused with many words, gets no longer answer than this. */
 const longest = 6000;
 
+/** Whoever gets one asks differently, and has nobody to turn to: its answer says all there is. */
+const mendable: ReadonlySet<Code> = new Set(['invalid_input', 'not_found', 'conflict']);
+
 /**
- * Any throw becomes a result that the model can act on: this server's own words, and apart from them what Kestra said. An unknown tool
- * stays an error of the protocol.
+ * Any throw becomes a result that the model can act on: this server's own words, and apart from them what Kestra said. The
+ * id of the request is what the log and the audit have it under. An unknown tool stays an error of the protocol.
  */
 export const explain =
   (log: Log): Layer =>
@@ -20,9 +23,10 @@ export const explain =
     } catch (thrown) {
       const error = asPublicError(thrown);
       if (error.code === 'unknown_tool') throw error;
-      log[error.code === 'internal' ? 'error' : 'debug']({ err: error, tool: call.tool.name }, 'call failed');
+      const request = call.request?.id;
+      log[error.code === 'internal' ? 'error' : 'debug']({ err: error, tool: call.tool.name, request_id: request }, 'call failed');
       const answer = {
-        facts: { error: error.code, message: error.message },
+        facts: { error: error.code, message: error.message, ...(!mendable.has(error.code) && { request_id: request }) },
         ...(error instanceof Unconfirmed && { confirm: error.confirm }),
         ...(error.quoted && { blocks: [{ name: 'kestra_says', language: 'text', text: error.quoted }] }),
       };

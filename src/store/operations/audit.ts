@@ -1,25 +1,28 @@
 import type { Engine } from '../engine.ts';
 import type { AuditEvent, AuditRow, Json, Origin } from '../records.ts';
 import type { RecordStore } from '../store.ts';
-import { all, run, type Work } from '../work.ts';
+import { all, type Work } from '../work.ts';
 
 export type Audited = Pick<AuditEvent, 'kind' | 'detail'>;
 
 /** Writes the row of an event, in the transaction of what it tells of. */
 export function* audit(event: AuditEvent, origin: Origin, at: number): Work<void> {
   const { kind, user, clientId, grantId, detail } = event;
-  yield* run(
-    'INSERT INTO audit (at, kind, issuer, subject, client_id, grant_id, address, request_id, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-    at,
-    kind,
-    user?.issuer ?? null,
-    user?.subject ?? null,
-    clientId ?? null,
-    grantId ?? null,
-    origin.address ?? null,
-    origin.requestId ?? null,
-    detail ? JSON.stringify(detail) : null,
-  );
+  yield {
+    sql: 'INSERT INTO audit (at, kind, issuer, subject, client_id, grant_id, address, request_id, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    binds: [
+      at,
+      kind,
+      user?.issuer ?? null,
+      user?.subject ?? null,
+      clientId ?? null,
+      grantId ?? null,
+      origin.address ?? null,
+      origin.requestId ?? null,
+      detail ? JSON.stringify(detail) : null,
+    ],
+    audited: { ...event, ...origin },
+  };
 }
 
 interface Row {

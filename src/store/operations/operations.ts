@@ -1,6 +1,7 @@
 import type { Engine } from '../engine.ts';
 import { refuseNewer, type SchemaRow } from '../schema.ts';
 import type { Store } from '../store.ts';
+import { type Audited, telling } from '../telling.ts';
 import { one, type Work } from '../work.ts';
 import { accountStore } from './account.ts';
 import { auditStore } from './audit.ts';
@@ -16,27 +17,30 @@ import { signInStore } from './sign-ins.ts';
 import { sweepStore } from './sweep.ts';
 import { userStore } from './users.ts';
 
-/** The store on an engine. */
-export const storeOn = (engine: Engine): Store => ({
-  ...clientStore(engine),
-  ...signInStore(engine),
-  ...codeStore(engine),
-  ...refreshStore(engine),
-  ...providerStore(engine),
-  ...revocationStore(engine),
-  ...credentialStore(engine),
-  ...accountStore(engine),
-  ...userStore(engine),
-  ...auditStore(engine),
-  ...counterStore(engine),
-  ...keyStore(engine),
-  ...sweepStore(engine),
-  now: () => engine.now(),
-  check: () =>
-    engine.write(function* (): Work<void> {
-      const schema = yield* one<SchemaRow>('SELECT version, readable_by FROM schema');
-      // A newer replica has contracted what this one still uses: it can only step aside.
-      if (schema) refuseNewer(schema);
-    }),
-  close: () => engine.close(),
-});
+/** The store on an engine. @param onAudited told of every row of the audit, once it is kept */
+export const storeOn = (bare: Engine, onAudited?: (row: Audited) => void): Store => {
+  const engine = onAudited ? telling(bare, onAudited) : bare;
+  return {
+    ...clientStore(engine),
+    ...signInStore(engine),
+    ...codeStore(engine),
+    ...refreshStore(engine),
+    ...providerStore(engine),
+    ...revocationStore(engine),
+    ...credentialStore(engine),
+    ...accountStore(engine),
+    ...userStore(engine),
+    ...auditStore(engine),
+    ...counterStore(engine),
+    ...keyStore(engine),
+    ...sweepStore(engine),
+    now: () => engine.now(),
+    check: () =>
+      engine.write(function* (): Work<void> {
+        const schema = yield* one<SchemaRow>('SELECT version, readable_by FROM schema');
+        // A newer replica has contracted what this one still uses: it can only step aside.
+        if (schema) refuseNewer(schema);
+      }),
+    close: () => engine.close(),
+  };
+};

@@ -23,7 +23,7 @@ export const openPostgres = async (location: string, settings: Settings & { read
   const pool = new PostgresPool(address.client, address.schema, settings);
   try {
     if (!settings.allowMissingKeys) await refuseMissingKeys(pool);
-    return storeOn(pool);
+    return storeOn(pool, settings.onAudited);
   } catch (error) {
     await pool.close();
     throw error;

@@ -34,7 +34,7 @@ export const openSqlite = async (
       db.pragma('busy_timeout = 5');
       const connection = new Connection(db, host, settings);
       if (!settings.allowMissingKeys) await refuseMissingKeys(connection);
-      return storeOn(connection);
+      return storeOn(connection, settings.onAudited);
     } catch (error) {
       db.close();
       throw error;
