@@ -39,7 +39,8 @@ export const handshakes = (keys: readonly Uint8Array[]): Handshakes => {
       return `${body}.${sign(first, body, principalKey).toString('base64url')}`;
     },
     of: (sessionId, principalKey) => {
-      const [body = '', signature = ''] = sessionId?.split('.') ?? [];
+      if (sessionId === undefined) return undefined;
+      const [body = '', signature = ''] = sessionId.split('.');
       const given = Buffer.from(signature, 'base64url');
       const genuine = (key: Uint8Array): boolean => {
         const expected = sign(key, body, principalKey);

@@ -14,14 +14,24 @@ export interface Contenders {
   readonly kestra: { readonly url: string; readonly headers: Readonly<Record<string, string>> };
   ours(): Peer;
   bare(): Peer;
-  /** The same two over HTTP; ours where people sign in at this provider, and all of them act in Kestra with one credential. */
-  oursOnTheWeb(provider: Readonly<Record<string, string>>): Promise<WebPeer>;
+  /**
+   * The same two over HTTP, with a Kestra behind them that costs next to nothing; ours with these settings, and
+   * everybody who signs in acts in Kestra with one credential.
+   */
+  oursOnTheWeb(settings: Readonly<Record<string, string>>, options?: readonly string[]): Promise<WebPeer>;
   bareOnTheWeb(): Promise<WebPeer>;
+  /** Express alone, which gives back what it was sent. */
+  expressAlone(): Promise<WebPeer>;
+  /** For what is needed on the way; gone at the end. */
+  readonly folder: string;
   close(): Promise<void>;
 }
 
-/** @param program the built program */
-export const prepare = async (program: string): Promise<Contenders> => {
+/**
+ * @param program the built program
+ * @param node options of Node for our server over HTTP: `--cpu-prof` and the like
+ */
+export const prepare = async (program: string, node: readonly string[] = []): Promise<Contenders> => {
   const folder = await mkdtemp(join(root, 'node_modules', '.bench-'));
   const transpiled = async (name: string): Promise<string> => {
     const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
@@ -29,23 +39,25 @@ export const prepare = async (program: string): Promise<Contenders> => {
     await writeFile(join(folder, `${name}.mjs`), ts.transpileModule(source, { compilerOptions }).outputText);
     return join(folder, `${name}.mjs`);
   };
-  const [bare, bareOnTheWeb] = [await transpiled('bare'), await transpiled('bare-http')];
+  const [bare, bareOnTheWeb, expressAlone] = [await transpiled('bare'), await transpiled('bare-http'), await transpiled('bare-express')];
 
   const kestra = spawn(process.execPath, ['--import', 'tsx', join(root, 'tests/bench/kestra.ts')], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const { url, token } = JSON.parse(await firstLine(kestra.stdout)) as { url: string; token: string };
+  const { url, again, token } = JSON.parse(await firstLine(kestra.stdout)) as { url: string; again: string; token: string };
   const env = { KESTRA_API_URL: url, KESTRA_API_TOKEN: token, KESTRA_MCP_CALLS_PER_MINUTE: '1000000' };
   return {
     kestra: { url, headers: { accept: 'application/json', authorization: `Bearer ${token}` } },
     ours: () => new Peer([program, '--stdio'], env),
     bare: () => new Peer([bare], env),
-    oursOnTheWeb: (provider) =>
-      WebPeer.start([program], {
+    oursOnTheWeb: (settings, options = []) =>
+      WebPeer.start([...node, ...options, program], {
         ...env,
-        ...provider,
+        ...settings,
+        KESTRA_API_URL: again,
         KESTRA_CREDENTIALS: 'shared',
-        KESTRA_MCP_STORE: join(folder, 'store', 'store.sqlite'),
       }),
-    bareOnTheWeb: () => WebPeer.start([bareOnTheWeb], env),
+    bareOnTheWeb: () => WebPeer.start([bareOnTheWeb], { ...env, KESTRA_API_URL: again }),
+    expressAlone: () => WebPeer.start([expressAlone], env),
+    folder,
     close: async () => {
       kestra.stdin.end();
       await rm(folder, { recursive: true, force: true });

@@ -2,6 +2,7 @@
 import { startKestra } from '../kestra/server.ts';
 import { defaultUsers } from '../kestra/users.ts';
 import { flow } from './flow.ts';
+import { replay } from './replay.ts';
 
 const kestra = await startKestra({ version: '2.0.0-SNAPSHOT', edition: 'EE' });
 const saved = await fetch(`${kestra.url}/api/v1/main/flows`, {
@@ -10,5 +11,5 @@ const saved = await fetch(`${kestra.url}/api/v1/main/flows`, {
   body: flow.source,
 });
 if (!saved.ok) throw new Error(`the flow could not be saved: ${await saved.text()}`);
-process.stdout.write(`${JSON.stringify({ url: kestra.url, token: defaultUsers[0]?.token })}\n`);
+process.stdout.write(`${JSON.stringify({ url: kestra.url, again: await replay(kestra.url), token: defaultUsers[0]?.token })}\n`);
 process.stdin.resume().once('end', () => process.exit());

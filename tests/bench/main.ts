@@ -3,12 +3,19 @@
  * milliseconds on this one. Ends with 1 if a target is missed.
  */
 import { existsSync } from 'node:fs';
-import { prepare } from './contenders.ts';
+import { parseArgs } from 'node:util';
+import { type Contenders, prepare } from './contenders.ts';
+import { growth } from './growth.ts';
+import { type Load, underLoad } from './load.ts';
 import { coldStart, memory, work } from './measure.ts';
 import { median, ratio } from './medians.ts';
 import { onTheWeb, tokenCheck } from './web.ts';
 
-const program = process.argv[2] ?? 'dist/main.mjs';
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { load: { type: 'boolean' }, long: { type: 'boolean' }, node: { type: 'string', multiple: true } },
+});
+const [program = 'dist/main.mjs'] = positionals;
 if (!existsSync(program)) throw new Error(`${program} is not there: npm run build`);
 
 /** Cold start of a Python FastMCP server: 1.03 s on a machine where a Node that does nothing takes 52 ms. */
@@ -19,16 +26,24 @@ const print = (...columns: readonly string[]) => {
   const [name = '', ...others] = columns;
   process.stdout.write(`${[name.padEnd(44), ...others.map((column) => column.padStart(9))].join('  ').trimEnd()}\n`);
 };
-const judge = (name: string, ours: string, other: string, value: number, most: number, unit = '') => {
+const judge = (name: string, ours: string, other: string, value: number, most: number, unit = '', more = '') => {
   const good = value <= most;
   missed ||= !good;
-  print(name, ours, other, `${unit ? value : value.toFixed(2)}${unit}`, `${most}${unit}`, good ? 'ok' : 'MISSED');
+  print(
+    name,
+    ours,
+    other,
+    `${unit ? value : value.toFixed(2)}${unit}`,
+    `${most}${unit}`,
+    most === Number.POSITIVE_INFINITY ? '' : good ? 'ok' : 'MISSED',
+    more,
+  );
 };
 const ms = (values: readonly number[]) => `${Number(median(values).toPrecision(3))} ms`;
 const mib = (values: readonly number[]) => `${median(values).toFixed(0)} MiB`;
 
-const contenders = await prepare(program);
-try {
+/** Everything but the load, which takes minutes: start, one call after the other, memory. */
+const oneByOne = async (contenders: Contenders): Promise<void> => {
   print(`Node ${process.version}. Medians of several runs, in turns. Bare: one tool of the same SDK, nothing else. In a call`);
   print('both make the same request to the pretend Kestra; ours also asks what Kestra is, once a minute. Python FastMCP:');
   print('not run here, but 20 times the start of a Node that does nothing, as was measured once.\n');
@@ -57,7 +72,47 @@ try {
 
   const resident = await memory(contenders, 3);
   judge('memory after 100 calls : bare', mib(resident.ours), mib(resident.bare), ratio(resident.ours, resident.bare), 1.15);
-  judge(`tools/list, tokens of ${tools.count} tools`, '', '', tools.tokens, 2400, ' ');
+  judge(`tools/list, tokens of ${tools.count} tools`, '', '', tools.tokens, 5000, ' ');
+};
+
+/** Many at once; and what stays behind of many calls and sign-ins. */
+const load = async (contenders: Contenders): Promise<void> => {
+  print('\nUnder load, beside the bare server behind express; express alone gives back what it was sent.\n');
+  print('', 'ours', 'theirs', 'ratio', 'at most', '', 'express');
+  for (const [users, { ours, bare, echo }] of await underLoad(contenders, 3)) {
+    const of = (loads: readonly Load[], what: 'perCore' | 'p50' | 'p95' | 'p99') => loads.map((each) => each[what]);
+    const each = (loads: readonly Load[]) => median(of(loads, 'perCore')).toFixed(0);
+    const slower = ratio(of(bare, 'perCore'), of(ours, 'perCore'));
+    judge(`${users} users, calls a second of a core`, each(ours), each(bare), slower, 1.5, '', each(echo));
+    for (const what of ['p50', 'p95', 'p99'] as const) {
+      const most = users === 50 && what === 'p99' ? 2 : Number.POSITIVE_INFINITY;
+      judge(
+        `${users} users, ${what}`,
+        ms(of(ours, what)),
+        ms(of(bare, what)),
+        ratio(of(ours, what), of(bare, what)),
+        most,
+        '',
+        ms(of(echo, what)),
+      );
+    }
+    judge(`${users} users, errors`, '', '', ours.flatMap(({ errors }) => errors).length, 0, ' ');
+  }
+  const { calls, signIns, bytesACall, memory, files, filesOfCalls } = await growth(contenders, flags.long ? long : short);
+  judge(`heap kept, bytes a call, of ${calls}`, '', '', Math.round(bytesACall), 64, ' ');
+  print(`memory, before and after ${calls} calls`, ...memory.map((each) => `${each.toFixed(0)} MiB`));
+  judge(`files, KiB that ${calls} calls add`, '', '', Math.round(filesOfCalls), 0, ' ');
+  judge(`files, KiB that one of ${signIns} sign-ins adds`, '', '', Number((files / signIns).toFixed(1)), 16, ' ');
+};
+const [short, long] = [
+  { calls: 5000, signIns: 50 },
+  { calls: 200_000, signIns: 1000 },
+] as const;
+
+const contenders = await prepare(program, flags.node);
+try {
+  if (!flags.load) await oneByOne(contenders);
+  await load(contenders);
 } finally {
   await contenders.close();
 }

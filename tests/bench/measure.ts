@@ -60,7 +60,7 @@ const batch = 25;
 
 /**
  * One round: small batches in turns, since a busy moment lasts longer than those and meets all alike. The CPU of a server is read at the
- * ends of the round alone (it is counted in steps of 10 ms), for while others have their turn it does nothing.
+ * ends of the round alone, for while others have their turn it does nothing.
  */
 export const round = async <W extends Work>(work: W): Promise<Record<keyof W, Cost>> => {
   const used = Object.values(work).map(({ peer }) => (peer ? cpuMs(peer.pid) : 0));

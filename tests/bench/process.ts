@@ -1,12 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 
-const millisecondsPerTick = 10;
-
-/** CPU time of a process so far, all its threads, user and system (proc_pid_stat(5): utime, stime). */
+/** CPU time of a process so far, of all its threads that still run, in milliseconds (the kernel's sched-stats.rst: nanoseconds on a CPU). */
 export const cpuMs = (pid: number): number => {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * millisecondsPerTick;
+  const threads = `/proc/${pid}/task`;
+  const onCpu = (thread: string) => Number(readFileSync(join(threads, thread, 'schedstat'), 'utf8').split(' ')[0]);
+  return readdirSync(threads).reduce((sum, thread) => sum + onCpu(thread), 0) / 1e6;
 };
 
 /** What a process holds in memory right now, in MiB. */
@@ -14,3 +13,7 @@ export const residentMiB = (pid: number): number => {
   const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kilobytes) / 1024;
 };
+
+/** What the files of a folder take, in KiB. */
+export const filesKiB = (folder: string): number =>
+  readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0) / 1024;

@@ -19,6 +19,32 @@ const versions = {
 
 export type Version = keyof typeof versions;
 
+export interface Post {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** A tools/call as it goes over the wire. */
+export const toolCall = (name: string, args: object, version: Version, token?: string): Post => {
+  const { headers, meta } = versions[version](name);
+  return {
+    headers: {
+      'Content-Type': 'application/json',
+      Accept: 'application/json, text/event-stream',
+      'MCP-Protocol-Version': version,
+      ...headers,
+      ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args, ...meta } }),
+  };
+};
+
+/** What is wrong with an answer to it, if anything. */
+export const failureOf = (status: number, text: string): string | undefined => {
+  const message = status === 200 ? JSON.parse(/^data: (.+)$/m.exec(text)?.[1] ?? text) : {};
+  return message.result && !message.result.isError ? undefined : `tools/call: ${status} ${text.slice(0, 300)}`;
+};
+
 /** An MCP server over HTTP, in a process of its own. */
 export class WebPeer {
   readonly base: string;
@@ -46,27 +72,16 @@ export class WebPeer {
 
   /** @throws Error with what the server says, for whatever is no success */
   async call(name: string, args: object, version: Version, token?: string): Promise<void> {
-    const { headers, meta } = versions[version](name);
-    const response = await fetch(`${this.base}/mcp`, {
-      method: 'POST',
-      headers: {
-        'Content-Type': 'application/json',
-        Accept: 'application/json, text/event-stream',
-        'MCP-Protocol-Version': version,
-        ...headers,
-        ...(token !== undefined && { Authorization: `Bearer ${token}` }),
-      },
-      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args, ...meta } }),
-    });
-    const text = await response.text();
-    const message = response.ok ? JSON.parse(/^data: (.+)$/m.exec(text)?.[1] ?? text) : {};
-    if (!message.result || message.result.isError) throw new Error(`tools/call: ${response.status} ${text.slice(0, 300)}`);
+    const response = await fetch(`${this.base}/mcp`, { method: 'POST', ...toolCall(name, args, version, token) });
+    const failure = failureOf(response.status, await response.text());
+    if (failure) throw new Error(failure);
   }
 
+  /** As an operator does: what Node writes at the end (a profile) is written. */
   async close(): Promise<void> {
     if (this.#child.exitCode !== null) return;
     const gone = new Promise((resolve) => this.#child.once('exit', resolve));
-    this.#child.kill('SIGKILL');
+    this.#child.kill('SIGTERM');
     await gone;
   }
 }

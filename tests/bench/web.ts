@@ -1,46 +1,16 @@
 /** What is measured over HTTP: calls of people who are signed in, the check of their tokens, and many at once. */
 
-import { generateKey } from '../../src/store/seal.ts';
-import { FakeIdp, fakeClient } from '../auth/fake-idp.ts';
 import { Harness } from '../auth/harness.ts';
 import type { Contenders } from './contenders.ts';
 import { getFlow, repeat, round, times, warmUp } from './measure.ts';
-import type { Version, WebPeer } from './web-peer.ts';
-
-/** A provider with as many viewers. */
-const provider = async (count: number): Promise<{ idp: FakeIdp; users: readonly string[] }> => {
-  const idp = await new FakeIdp().start();
-  const users = Array.from({ length: count }, (_, i) => `viewer-${i}`);
-  for (const user of users) idp.users.set(user, { sub: `sub-${user}`, claims: { name: user, roles: ['kestra-viewer'] } });
-  return { idp, users };
-};
-
-const signedIn = async (client: Harness, users: readonly string[]): Promise<string[]> => {
-  const clientId = await client.reg();
-  const tokens: string[] = [];
-  for (const user of users) tokens.push((await client.signIn({ user, clientId })).tokens.access_token);
-  return tokens;
-};
+import { provider, signedIn, startTeam } from './team.ts';
+import type { Version } from './web-peer.ts';
 
 /** Calls over HTTP, ours of somebody who signed in; and how many fail if `clients` of `people` call at once, `each` one after the other. */
 export const onTheWeb = async (contenders: Contenders, rounds: number, { people = 50, clients = 200, each = 5 } = {}) => {
-  const { idp, users } = await provider(people);
-  const running: WebPeer[] = [];
-  const started = async (peer: Promise<WebPeer>): Promise<WebPeer> => {
-    running.push(await peer);
-    return peer;
-  };
+  const { ours, tokens, stop } = await startTeam(contenders, people);
+  const bare = await contenders.bareOnTheWeb();
   try {
-    const bare = await started(contenders.bareOnTheWeb());
-    const ours = await started(
-      contenders.oursOnTheWeb({
-        ENCRYPTION_KEY: generateKey(),
-        OIDC_ISSUER_URL: idp.url,
-        OIDC_CLIENT_ID: fakeClient.id,
-        OIDC_CLIENT_SECRET: fakeClient.secret,
-      }),
-    );
-    const tokens = await signedIn(Harness.remote(ours.base, idp), users);
     const callOurs = (version: Version, token = tokens[0]) => ours.call(getFlow.name, getFlow.arguments, version, token);
 
     const calls = async (version: Version) => {
@@ -59,7 +29,7 @@ export const onTheWeb = async (contenders: Contenders, rounds: number, { people 
     await Promise.all(Array.from({ length: clients }, (_, i) => client(i)));
     return { calls: found, errors };
   } finally {
-    await Promise.all([...running.map((peer) => peer.close()), idp.stop()]);
+    await Promise.all([bare.close(), stop()]);
   }
 };
 

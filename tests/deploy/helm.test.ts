@@ -1,10 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { readConfig } from '../../src/config.ts';
 import { generateKey } from '../../src/store/seal.ts';
+import { under } from '../docs/documents.ts';
 import { complaints, type Manifest } from './kubernetes.ts';
 import { installed, root } from './tools.ts';
 
@@ -99,6 +101,29 @@ it('no secret is in what is rendered, and none has a place in the values', () =>
   expect(manifests(template('several').text).map(({ kind }) => kind)).not.toContain('Secret');
   const refused = template('one', { 'settings.OIDC_CLIENT_SECRET': 'x' });
   expect(refused.refused).toContain('settings.OIDC_CLIENT_SECRET: that is a secret');
+});
+
+describe('docs/install.md', () => {
+  const [one, several] = under('docs/install.md', 'Kubernetes', 'yaml').map(({ text }) => text);
+  const rendered = (...files: (string | undefined)[]): string => {
+    const folder = mkdtempSync(join(tmpdir(), 'kestra-mcp-values-'));
+    const values = files.map((text, i) => {
+      const file = join(folder, `${i}.yaml`);
+      writeFileSync(file, text ?? '');
+      return ['-f', file];
+    });
+    const text = execFileSync(helm, ['template', 'kestra-mcp', chart, '--kube-version', '1.30.0', ...values.flat()], { encoding: 'utf8' });
+    rmSync(folder, { recursive: true });
+    return text;
+  };
+
+  it('its values render, for one replica', () => {
+    expect(deployment(rendered(one)).spec.replicas).toBe(1);
+  });
+
+  it('and, with what it adds, for several', () => {
+    expect(deployment(rendered(one, several)).spec.replicas).toBe(3);
+  });
 });
 
 describe('what cannot work does not render', () => {

@@ -79,6 +79,15 @@ describePostgres('a start on PostgreSQL', () => {
     expect(await refusal(theirs)).toMatchObject({ code: 'misconfigured', message: /belongs to another program; name another/ });
   });
 
+  it('is reached over a Unix socket', async () => {
+    const { password, port, username } = new URL(server.url());
+    const socket = `postgres://${username}:${password}@localhost:${port}/postgres?host=${encodeURIComponent(server.folder)}&schema=socket`;
+    await (await opened(socket)).check();
+    expect(
+      await server.sql("SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'kestra-mcp' AND client_addr IS NULL"),
+    ).toEqual([{ n: 1 }]);
+  });
+
   it('waits for a server that is starting, too', async () => {
     await server.stop();
     const opening = opened(url);
@@ -113,7 +122,10 @@ describePostgres('a start on PostgreSQL', () => {
         await client.end();
       }
     };
-    const added = { readableBy: 1, sql: 'ALTER TABLE users ADD COLUMN nickname TEXT;' };
+    const added = {
+      readableBy: 1,
+      sql: 'ALTER TABLE users ADD COLUMN nickname TEXT; ALTER TABLE grants ADD COLUMN device TEXT; ALTER TABLE refresh_tokens ADD COLUMN device TEXT;',
+    };
 
     it('four replicas that bring an old database up to date at once make each step once, while an old one serves', async () => {
       const old = await opened(url);

@@ -17,8 +17,11 @@ export class Fault {
 /** The five characters that PostgreSQL gives each kind of error; undefined for what the network or the driver says. */
 export const sqlState = (error: unknown): string | undefined => (error instanceof DatabaseError ? error.code : undefined);
 
-/** Whether the connection is of no more use: the server did not answer, or ends it. */
-export const isBroken = (error: unknown): boolean => /^(undefined|08...|57P0.)$/.test(String(sqlState(error)));
+/** A newer replica has added a column since the connection's statements were parsed: a fresh connection parses them anew. */
+const isStale = (error: unknown): boolean => error instanceof DatabaseError && error.routine === 'RevalidateCachedQuery';
+
+/** Whether the connection is of no more use: the server did not answer, or ends it, or it has to be a fresh one. */
+export const isBroken = (error: unknown): boolean => isStale(error) || /^(undefined|08...|57P0.)$/.test(String(sqlState(error)));
 
 /**
  * Whether the same again may go well in a moment: nothing was committed, and the server is restarting, has too many connections, or chose
@@ -26,7 +29,8 @@ export const isBroken = (error: unknown): boolean => /^(undefined|08...|57P0.)$/
  */
 export const isPassing = ({ error, committing }: Fault): boolean => {
   const state = sqlState(error);
-  return state === undefined ? !committing : /^40/.test(state) || (!committing && /^(08...|57P0.|53300)$/.test(state));
+  if (state === undefined || isStale(error)) return !committing;
+  return /^40/.test(state) || (!committing && /^(08...|57P0.|53300)$/.test(state));
 };
 
 /** Complaints about our statements are defects; everything else is a condition of the server or of the way to it. */
