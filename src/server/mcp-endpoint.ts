@@ -31,8 +31,11 @@ export interface McpParts<C extends Caller> {
     readonly era: McpRequestContext['era'];
     readonly stopping: AbortSignal;
   }) => Server;
-  /** The WWW-Authenticate of a 403 if the token is too narrow for calls that the caller's roles allow (RFC 6750 §3.1). */
-  readonly scopeChallenge: (caller: C, calls: readonly ToolCall[]) => string | undefined;
+  /**
+   * The WWW-Authenticate of a 403 if the token is too narrow for calls that the caller's roles allow (RFC 6750 §3.1), or for reading, which
+   * resources, prompts and completions are.
+   */
+  readonly scopeChallenge: (caller: C, calls: readonly ToolCall[], reading: boolean) => string | undefined;
   /** Does this call wait for something in Kestra? It may take long then, and its connection is kept alive. */
   readonly waits: (call: ToolCall) => boolean;
   readonly log: Log;
@@ -139,7 +142,11 @@ export const mcpEndpoint = <C extends Caller>(parts: McpParts<C>): McpEndpoint =
       });
     }
     const toolCalls = messages.flatMap(toolCall);
-    const challenge = parts.scopeChallenge(caller, toolCalls);
+    const challenge = parts.scopeChallenge(
+      caller,
+      toolCalls,
+      messages.some((message) => readingMethods.has(methodOf(message))),
+    );
     if (challenge !== undefined) {
       return refuseRpc(request, response, {
         status: 403,
@@ -196,6 +203,9 @@ const isChallenge = (error: unknown): error is Error & { status: number; challen
 
 const methodOf = (message: unknown): unknown =>
   typeof message === 'object' && message !== null && 'method' in message ? message.method : undefined;
+
+/** What gives data of Kestra and is no tool. */
+const readingMethods: ReadonlySet<unknown> = new Set(['resources/read', 'prompts/get', 'completion/complete']);
 
 const toolCall = (message: unknown): ToolCall[] => {
   if (methodOf(message) !== 'tools/call') return [];

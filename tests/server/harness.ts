@@ -129,6 +129,7 @@ export const startServer = async ({ authorization, config, store, others, limits
       scopeChallenge: scopeChallenge<TestCaller>({
         needed: ({ name }) => tools.get(name),
         permitted: ({ roles }, { name }) => name !== 'destroy' || roles.includes('admin'),
+        reads: () => true,
         challenge: ({ error, scopes }) => `Bearer error="${error}", scope="${scopes.join(' ')}"`,
       }),
       waits: ({ name }: ToolCall) => name === 'wait',
