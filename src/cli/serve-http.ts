@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Session } from '../access/session.ts';
 import type { Caller } from '../auth/bearer.ts';
 import type { Clock } from '../auth/clock.ts';
@@ -48,7 +49,8 @@ export const startHttp = async (config: Config, log: Log, clock: Clock = Date.no
   const { catalog, direct } = chooseTools(config.tools);
   const handle = createToolHandler(kestra, catalog, config.limits, log);
   const sessionOf = sessions(config, entrance);
-  const stateKeys = keyring?.derive('request state');
+  // Without a keyring there is one process, and what it asks is answered while it runs.
+  const stateKeys = keyring?.derive('request state') ?? [randomBytes(32)];
   const stopping = new AbortController();
   const resolve = ({ name, arguments: args }: ToolCall) => resolveCall(catalog, name, args);
 

@@ -5,6 +5,7 @@ import type { Log } from '../log.ts';
 import type { Tool } from '../tools/tool.ts';
 import { audit } from './layers/audit.ts';
 import { authorize, insist } from './layers/authorize.ts';
+import { consent } from './layers/consent.ts';
 import { credential } from './layers/credential.ts';
 import { explain } from './layers/explain.ts';
 import { type Limits, limit } from './layers/limit.ts';
@@ -17,6 +18,7 @@ export const createToolHandler = (kestra: Kestra, catalog: readonly Tool[], limi
     audit(log),
     limit(limits),
     authorize(),
+    consent(),
     credential(kestra),
   )(async ({ prepared, invoke, session, signal, progress, stopping }) => {
     if (!prepared || !invoke) throw new PublicError('internal', 'The layers are out of order.');
