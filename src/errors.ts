@@ -5,6 +5,7 @@
  * - `not_found`, `conflict`: Kestra's state does not fit the request.
  * - `unknown_tool`: there is no such tool for this caller.
  * - `forbidden`: a role or a namespace limit of this server says no.
+ * - `declined`: the user was asked by way of their client, and did not agree.
  * - `no_credential`: nobody has registered a Kestra credential for this caller yet.
  * - `kestra_unauthorized`, `kestra_forbidden`: Kestra refused the caller's own credential.
  * - `not_on_this_server`: this Kestra's version or edition has no such operation.
@@ -23,6 +24,7 @@ export type Code =
   | 'conflict'
   | 'unknown_tool'
   | 'forbidden'
+  | 'declined'
   | 'no_credential'
   | 'kestra_unauthorized'
   | 'kestra_forbidden'

@@ -1,6 +1,7 @@
 import { builtInRoles, permissions, rolePermissions } from '../../src/access/permission.ts';
 import { scopeFor } from '../../src/server/scope-challenge.ts';
 import { tools } from '../../src/tools/catalog.ts';
+import { runTool } from '../../src/tools/run-tool.ts';
 import { isEnterprise, subjectOf, type Tool } from '../../src/tools/tool.ts';
 import { code, table } from './markdown.ts';
 
@@ -17,12 +18,15 @@ const effects: Readonly<Record<Tool['effect'], string>> = {
 /** What a grant that names namespaces means for a tool. Held to the layers by tests/permissions. */
 const narrowing = (tool: Tool): string => {
   if (tool.effect === 'session') return 'no limit applies';
+  if (tool.name === runTool.name) return 'that of the tool that it runs';
   if (tool.wide) return 'only with a grant for all namespaces';
-  const { namespace, uid, execution_id } = tool.input.shape;
+  const { namespace, uid, execution_id, source } = tool.input.shape;
+  if (namespace && source) return 'the namespace of the arguments, or in the source';
   if (namespace)
     return namespace.safeParse(undefined).success
       ? 'the namespace of the arguments, else the list is narrowed'
       : 'the namespace of the arguments';
+  if (tool.everywhere) return `looked up by the id first; ${tool.everywhere.map(code).join(' and ')} for all namespaces`;
   if (execution_id || uid) return 'looked up by the id first';
   if (tool.anywhere) return ['plugin', 'blueprint'].includes(subjectOf(tool)) ? 'the same for everybody' : 'the list is narrowed';
   return 'the namespace in the source';
@@ -51,6 +55,11 @@ does not exist. \`auth_status\` tells everybody their roles, where these came fr
 ## Tools
 
 ${table(['tool', 'permission', 'what it does', 'OAuth scope', ...builtInRoles.map(code), 'a grant for some namespaces'], tools.map(toolRow))}
+
+To act on an execution that is there (stop, resume, restart, label it, rewrite its state) takes \`kestra.execution.write\`; to start a new one (execute, replay,
+backfill, test) takes \`kestra.flow.execute\`. What acts on many also needs the permission to list them.
+
+Resources, prompts and completions show what the tool shows that reads the same, to whom it shows it.
 
 The permission decides first, by the roles; then the scope of the access token, which may be narrower than the roles.
 \`kestra.write\` includes \`kestra.execute\`, which includes \`kestra.read\`.
@@ -93,7 +102,10 @@ grants:
 - A save is checked for the namespace that Kestra will read in the source.
 - An execution or app that is known by its id is looked up first; one from elsewhere is answered like one that does not exist.
 - The diagnosis of a failure follows subflows only where the caller may read executions, and leaves out logs and sources that they may not read.
-- The address of a file that Kestra keeps (\`kestra://\`, \`nsfile://\`) goes into a flow only from its own namespace, or one where the caller may read it.
+- The address of a file that Kestra keeps (\`kestra://\`, \`nsfile://\`) goes into a flow, and its content to a caller, only from the flow's own namespace, or
+  one where the caller may read it.
+- An expression can read the keys and files of every namespace: so \`evaluate_expression\` needs their permissions for all, and expressions in the inputs of
+  a backfill, which Kestra renders, are for those who may write the flow.
 
 What a flow does once it runs is not limited here but by Kestra: a flow may read and start things in other namespaces with the rights that Kestra gives
 it. Whoever may write or execute flows can do through them what Kestra allows them to do.

@@ -97,6 +97,8 @@ export const startHttp = async (config: Config, log: Log, moved?: Clock): Promis
           const resolved = resolve(call);
           return resolved !== undefined && isFor(resolved.tool, principal.grants);
         },
+        reads: ({ principal }) =>
+          catalog.some((tool) => tool.effect === 'read' && tool.permissions.length > 0 && isFor(tool, principal.grants)),
         challenge: entrance.bearer.challenge,
       }),
       waits: (call) => waits(resolve(call)),

@@ -27,6 +27,8 @@ const lists: Readonly<Partial<Record<OperationId, List>>> = {
   searchLogs: { needs: 'kestra.log.read', namespaceOf: (row) => row.namespace, by: 'filter' },
   listAllKeys: { needs: 'kestra.kv.read', namespaceOf: (row) => row.namespace, by: 'filter' },
   searchNamespaces: { needs: 'kestra.namespace.read', namespaceOf: (row) => row.id, by: 'rows' },
+  searchTestSuites: { needs: 'kestra.test.read', namespaceOf: (row) => row.namespace, by: 'one' },
+  searchTestSuitesResults: { needs: 'kestra.test.read', namespaceOf: (row) => row.namespace, by: 'one' },
   searchConcurrencyLimits: { needs: 'kestra.flow.read', namespaceOf: (row) => row.namespace, by: 'rows' },
 };
 const wholePage = 1000;
@@ -41,7 +43,6 @@ export const confine = async (invoke: Invoke, grants: readonly Grant[], tool: To
   if (tool.effect === 'session') return invoke;
   const where = reach(grants, tool.permissions);
   if (where !== 'everywhere') await insistOnFound(invoke, where, target);
-  // Without a target the lists are what the call is about: then they need all that the tool needs.
   const known = Object.values(target).some((part) => part !== undefined);
   return async (id, call) => {
     const list = lists[id];
@@ -49,7 +50,9 @@ export const confine = async (invoke: Invoke, grants: readonly Grant[], tool: To
       if (where === 'everywhere' || pinned.has(id)) return invoke(id, call);
       throw new PublicError('forbidden', `This lists things of every namespace; your roles are for ${where.join(', ')} and below.`);
     }
-    const there = ownNamespace(target, call) ? where : reach(grants, known ? [list.needs] : [...tool.permissions, list.needs]);
+    // Lists that are what the call is about need all that the tool needs: those without a target, and those of its namespace and below.
+    const about = !known || namesTarget(target, call, 'PREFIX');
+    const there = namesTarget(target, call, 'EQUALS') ? where : reach(grants, about ? [...tool.permissions, list.needs] : [list.needs]);
     if (there === 'everywhere') return invoke(id, call);
     if (isNowhere(there)) throw new PublicError('forbidden', `This needs ${list.needs}, which your roles do not give you.`);
     if (list.by === 'rows') return limited(invoke, id, call, (row) => inside(there, list.namespaceOf(row)));
@@ -59,9 +62,9 @@ export const confine = async (invoke: Invoke, grants: readonly Grant[], tool: To
   };
 };
 
-/** Is this the list of the namespace that was authorized? */
-const ownNamespace = ({ namespace }: Target, call: unknown): boolean =>
-  namespace !== undefined && queryOf(call).filters?.namespace?.EQUALS === namespace;
+/** Is this the list of the namespace that was authorized, alone or with those below it? */
+const namesTarget = ({ namespace }: Target, call: unknown, how: 'EQUALS' | 'PREFIX'): boolean =>
+  namespace !== undefined && queryOf(call).filters?.namespace?.[how] === namespace;
 
 /**
  * Looks up what is known by an id alone. What is elsewhere is answered like what does not exist.

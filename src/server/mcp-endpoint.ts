@@ -47,8 +47,11 @@ export interface McpParts<C extends Caller> {
     code: 'busy' | 'cancelled' | 'insufficient_scope',
     request: RequestContext,
   ) => void;
-  /** The WWW-Authenticate of a 403 if the token is too narrow for calls that the caller's roles allow (RFC 6750 §3.1). */
-  readonly scopeChallenge: (caller: C, calls: readonly ToolCall[]) => string | undefined;
+  /**
+   * The WWW-Authenticate of a 403 if the token is too narrow for calls that the caller's roles allow (RFC 6750 §3.1), or for reading, which
+   * resources, prompts and completions are.
+   */
+  readonly scopeChallenge: (caller: C, calls: readonly ToolCall[], reading: boolean) => string | undefined;
   /** Does this call wait for something in Kestra? It may take long then, and its connection is kept alive. */
   readonly waits: (call: ToolCall) => boolean;
   /** What signs session ids; without any, clients of 2025-11-25 and before are asked nothing. The first signs, all verify. */
@@ -190,7 +193,11 @@ export const mcpEndpoint = <C extends Caller>(parts: McpParts<C>): McpEndpoint =
       clientId: caller.clientId,
       trace: readTraceContext(traceparent, tracestate),
     };
-    const challenge = parts.scopeChallenge(caller, toolCalls);
+    const challenge = parts.scopeChallenge(
+      caller,
+      toolCalls,
+      messages.some((message) => readingMethods.has(methodOf(message))),
+    );
     if (challenge !== undefined) {
       parts.onRefused?.(caller, toolCalls, 'insufficient_scope', from);
       return refuseRpc(request, response, {
@@ -268,6 +275,8 @@ const methodOf = (message: unknown): unknown =>
 /** Whoever sends one waits for an answer; a notification, and an answer to ours, is nothing to wait for. */
 const isRequest = (message: unknown): boolean =>
   methodOf(message) !== undefined && typeof message === 'object' && message !== null && 'id' in message;
+/** What gives data of Kestra and is no tool. */
+const readingMethods: ReadonlySet<unknown> = new Set(['resources/read', 'prompts/get', 'completion/complete']);
 
 const toolCall = (message: unknown): ToolCall[] => {
   if (methodOf(message) !== 'tools/call') return [];

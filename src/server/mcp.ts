@@ -49,7 +49,7 @@ export const createMcpServer = (
   );
 
   const ask = asking(handle, session, stopping);
-  const may = (tool: Tool): boolean => isFor(tool, session.principal.grants);
+  const may = (tool: Tool): boolean => catalog.includes(tool) && isFor(tool, session.principal.grants);
   const askerOf = ({ mcpReq }: Asking) => ({
     client: clientName(mcpReq.envelope) ?? clientName({ [CLIENT_INFO_META_KEY]: server.getClientVersion() }) ?? 'unknown',
     signal: mcpReq.signal,
@@ -71,11 +71,10 @@ export const createMcpServer = (
     const call = resolveCall(catalog, params.name, params.arguments) ?? { tool: absentTool(params.name), args: undefined };
     const token = context.mcpReq._meta?.progressToken;
     try {
-      const confirm = user.agreed(call.tool.name, context);
-      if (confirm === null) return declined;
+      const heard = user.heard(call, context);
       const { answer, failed } = await handle({
         tool: call.tool,
-        args: confirm === undefined ? call.args : { ...Object(call.args), confirm },
+        ...(heard ?? { args: call.args, declined: true }),
         session,
         meta: context.mcpReq._meta,
         ...askerOf(context),
@@ -89,7 +88,7 @@ export const createMcpServer = (
           },
         }),
       });
-      const asked = await user.ask(call.tool.name, answer, context);
+      const asked = await user.ask(call, answer, context);
       if (asked) return asked;
       return {
         content: [{ type: 'text', text: asText(answer) }],
@@ -104,14 +103,6 @@ export const createMcpServer = (
   });
 
   return server;
-};
-
-const declined = {
-  content: [
-    { type: 'text' as const, text: 'The user was asked, and did not agree: nothing was done. Do not ask for it again unless they do.' },
-  ],
-  structuredContent: { error: 'declined' },
-  isError: true,
 };
 
 /** A model that named a wrong tool can look for the right one. */

@@ -83,8 +83,6 @@ export const pinned: ReadonlySet<OperationId> = new Set([
   'deleteTestSuite',
   'runTestSuite',
   'validateTestSuite',
-  'searchTestSuites',
-  'searchTestSuitesResults',
   'searchBlueprints',
   'getBlueprint',
   'getBlueprintSource',

@@ -21,6 +21,8 @@ export interface ToolCall {
   /** Aborted when the client cancels or goes away. */
   readonly signal: AbortSignal;
   readonly progress?: Context['progress'];
+  /** The user was asked about this very call, and did not agree. */
+  readonly declined?: boolean;
   /** Aborted when this program has been told to stop. */
   readonly stopping?: AbortSignal;
   /** Filled in on the way, for the audit. */

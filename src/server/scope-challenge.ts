@@ -22,20 +22,24 @@ export const scopeChallenge =
   <C extends Caller>({
     needed,
     permitted,
+    reads,
     challenge,
   }: {
     /** The scope that a call needs; undefined for none, and for unknown tools. */
     needed: (call: ToolCall) => Scope | undefined;
     permitted: (caller: C, call: ToolCall) => boolean;
+    /** Do the caller's roles let them read anything at all? */
+    reads: (caller: C) => boolean;
     /** The WWW-Authenticate value that asks for these scopes. */
     challenge: (what: { error: 'insufficient_scope'; description: string; scopes: readonly Scope[] }) => string;
   }) =>
-  (caller: C, calls: readonly ToolCall[]): string | undefined => {
+  (caller: C, calls: readonly ToolCall[], reading: boolean): string | undefined => {
     const held = caller.scopes.filter(isScope);
     const lacking = calls.flatMap((call) => {
       const scope = needed(call);
       return scope && !satisfies(held, scope) && permitted(caller, call) ? [scope] : [];
     });
+    if (reading && !satisfies(held, 'kestra.read') && reads(caller)) lacking.push('kestra.read');
     if (lacking.length === 0) return undefined;
     const asked = scopes.filter((scope) => held.includes(scope) || lacking.includes(scope));
     return challenge({

@@ -8,6 +8,7 @@ import type { Tool } from '../tools/tool.ts';
 import { audit } from './layers/audit.ts';
 import { authorize, insist } from './layers/authorize.ts';
 import { begin } from './layers/begin.ts';
+import { consent } from './layers/consent.ts';
 import { credential } from './layers/credential.ts';
 import { explain } from './layers/explain.ts';
 import { shorten } from './layers/limit.ts';
@@ -34,6 +35,7 @@ export const createToolHandler = ({ kestra, catalog, answer, turns, record, trac
     ...(turns ? [turns] : []),
     shorten(answer),
     authorize(),
+    consent(),
     credential(kestra),
   )(async ({ prepared, invoke, session, signal, progress, stopping }) => {
     if (!prepared || !invoke) throw new PublicError('internal', 'The layers are out of order.');

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { allowed, type Grant } from '../access/grant.ts';
+import { allowed, type Grant, reach } from '../access/grant.ts';
 import type { Registration } from '../access/session.ts';
 import { asPublicError, PublicError } from '../errors.ts';
 import type { Instance } from '../kestra/instance.ts';
@@ -99,9 +99,11 @@ const onlyIn = (usable: readonly Tool[], grants: readonly Grant[]): { only_in?: 
 };
 
 /** Why a tool is not for a caller, in words. */
-export const missing = ({ permissions, wide }: Tool, grants: readonly Grant[]): string => {
+export const missing = ({ permissions, wide, everywhere = [] }: Tool, grants: readonly Grant[]): string => {
   const lacking = permissions.filter((permission) => !allowed(grants, [permission]));
   if (lacking.length > 0) return `needs ${lacking.join(', ')}`;
+  const limited = everywhere.filter((permission) => reach(grants, [permission]) !== 'everywhere');
+  if (limited.length > 0) return `needs ${limited.join(', ')} for all namespaces`;
   return wide ? 'shows things of every namespace, and your roles are for some' : 'needs its permissions in one namespace';
 };
 

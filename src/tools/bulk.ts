@@ -12,10 +12,10 @@ export const mostInBulk = 500;
 export const bulkPage = 100;
 const mostNamed = 5;
 
-/** A sign for a number of things that changes when any of them does: what was shown is what is acted on. */
-const tokenOf = (keys: readonly string[]): string =>
+/** A sign for what is done to a number of things, which changes when any of it does: what was shown is what is acted on. */
+const tokenOf = (title: string, keys: readonly string[]): string =>
   `${keys.length}-${createHash('sha256')
-    .update([...keys].sort().join('\n'))
+    .update([title, ...[...keys].sort()].join('\n'))
     .digest('hex')
     .slice(0, 8)}`;
 
@@ -43,8 +43,8 @@ export const collect = async <Row>(
  * What to say before anything is done, or undefined if the caller has seen exactly this.
  * @throws PublicError `conflict` if what was confirmed is no longer what matches
  */
-export const mustConfirm = (given: string | undefined, keys: readonly string[]): boolean => {
-  const token = tokenOf(keys);
+export const mustConfirm = (given: string | undefined, title: string, keys: readonly string[]): boolean => {
+  const token = tokenOf(title, keys);
   if (given === token) return false;
   if (given === undefined) return true;
   throw new PublicError(
@@ -53,10 +53,18 @@ export const mustConfirm = (given: string | undefined, keys: readonly string[]):
   );
 };
 
-/** What matches, said before anything is done, with the `confirm` that does it to exactly these. */
-export const askFirst = (title: string, keys: readonly string[], facts: Answer['facts'], warning?: string): Answer => {
-  const value = tokenOf(keys);
-  const some = keys.slice(0, mostNamed).join(', ');
+/**
+ * What matches, said before anything is done, with the `confirm` that does it to exactly these.
+ * @param names what a person knows them by, for a client that asks its user
+ */
+export const askFirst = (
+  title: string,
+  keys: readonly string[],
+  facts: Answer['facts'],
+  { warning, names = keys }: { readonly warning?: string | undefined; readonly names?: readonly string[] } = {},
+): Answer => {
+  const value = tokenOf(title, keys);
+  const some = names.slice(0, mostNamed).join(', ');
   return {
     facts: {
       matching: keys.length,
@@ -67,7 +75,7 @@ export const askFirst = (title: string, keys: readonly string[], facts: Answer['
     },
     confirm: {
       value,
-      message: `${title}: ${keys.length}? ${warning ? `${warning} ` : ''}(${some}${keys.length > mostNamed ? ', …' : ''})`,
+      message: `${title}: ${keys.length}? ${warning ? `${warning} ` : ''}(${some}${names.length > mostNamed ? ', …' : ''})`,
     },
   };
 };

@@ -1,22 +1,28 @@
+import type { Permission } from '../access/permission.ts';
 import { PublicError } from '../errors.ts';
 import type { Context } from './tool.ts';
 
 /** Is this the address of a file that Kestra keeps? Any other text would be taken for a path on Kestra's own machine, and that file be copied. */
 export const isStored = (text: string): boolean => /^(kestra|nsfile):\/\//.test(text);
 
+const neededFor = (address: string): Permission => (address.startsWith('nsfile:') ? 'kestra.file.read' : 'kestra.execution.read');
+
+/** Is this a file of the namespace itself, or of one where the caller may read files (nsfile) or executions (kestra)? */
+export const mayRead = (address: string, namespace: string, { may }: Pick<Context, 'may'>): boolean => {
+  const owner = ownerOf(address, namespace);
+  // No limit holds the empty name: a file of nobody knows where is for those who may read everywhere.
+  return owner === namespace || may(neededFor(address), owner ?? '');
+};
+
 /**
- * A flow reads whatever file it is given, so the caller must be allowed to: a file of the flow's own namespace, or of one where they may
- * read files (nsfile) or executions (kestra).
+ * A flow reads whatever file it is given, so the caller must be allowed to.
  * @throws PublicError `forbidden`
  */
-export const admitStored = (address: string, flowNamespace: string, { may }: Pick<Context, 'may'>): void => {
-  const needed = address.startsWith('nsfile:') ? 'kestra.file.read' : 'kestra.execution.read';
-  const owner = ownerOf(address, flowNamespace);
-  // No limit holds the empty name: a file of nobody knows where is for those who may read everywhere.
-  if (owner === flowNamespace || may(needed, owner ?? '')) return;
+export const admitStored = (address: string, flowNamespace: string, context: Pick<Context, 'may'>): void => {
+  if (mayRead(address, flowNamespace, context)) return;
   throw new PublicError(
     'forbidden',
-    `Nothing was started: your roles do not let you read ${JSON.stringify(address.slice(0, 200))}. Give a file of ${flowNamespace}, or of a namespace where you hold ${needed}.`,
+    `Nothing was started: your roles do not let you read ${JSON.stringify(address.slice(0, 200))}. Give a file of ${flowNamespace}, or of a namespace where you hold ${neededFor(address)}.`,
   );
 };
 

@@ -49,6 +49,8 @@ interface About<In extends z.ZodObject> {
   readonly description: string;
   /** All that the call needs. */
   readonly permissions: readonly Permission[];
+  /** Those of them that must be held for all namespaces, because Kestra does not limit what the call reaches with them. */
+  readonly everywhere?: readonly Permission[];
   readonly effect: Effect;
   /** Of a session tool: it may change what is kept of the caller here, so it is not announced as reading only. */
   readonly keeps?: true;
@@ -82,13 +84,17 @@ export interface Tool extends Omit<About<z.ZodObject>, 'target'> {
 }
 
 /** Where a caller with these grants may use a tool. */
-export const reachOf = ({ permissions, wide }: Pick<Tool, 'permissions' | 'wide'>, grants: readonly Grant[]): Reach => {
-  const where = reach(grants, permissions);
-  return wide && where !== 'everywhere' ? [] : where;
+export const reachOf = (
+  { permissions, wide, everywhere = [] }: Pick<Tool, 'permissions' | 'wide' | 'everywhere'>,
+  grants: readonly Grant[],
+): Reach => {
+  if (reach(grants, wide ? permissions : everywhere) !== 'everywhere') return [];
+  return reach(grants, permissions);
 };
 
 /** May a caller with these grants use a tool, somewhere at least? Only then does it exist for them. */
-export const isFor = (tool: Pick<Tool, 'permissions' | 'wide'>, grants: readonly Grant[]): boolean => !isNowhere(reachOf(tool, grants));
+export const isFor = (tool: Pick<Tool, 'permissions' | 'wide' | 'everywhere'>, grants: readonly Grant[]): boolean =>
+  !isNowhere(reachOf(tool, grants));
 
 /** Is this a tool for what exists in Kestra Enterprise alone? */
 export const isEnterprise = ({ uses, enterprise }: Pick<Tool, 'uses' | 'enterprise'>): boolean =>

@@ -137,6 +137,20 @@ describe('mode external: tokens of the provider itself', () => {
     }
     const none = await program.call(await sign({ scope: 'openid' }), 'search_namespaces');
     expect(none.status).toBe(403);
+    // Whatever is no tool and shows things of Kestra is reading too.
+    const [nothing, reading] = [await sign({ scope: 'openid' }), await sign({ scope: 'api.read' })];
+    for (const [method, params] of [
+      ['resources/read', { uri: 'kestra-mcp://flows/acme/none' }],
+      ['prompts/get', { name: 'review_flow', arguments: { namespace: 'acme', flow_id: 'none' } }],
+      ['completion/complete', { ref: { type: 'ref/prompt', name: 'review_flow' }, argument: { name: 'namespace', value: '' } }],
+    ] as const) {
+      const before = kestra.requests.length;
+      const refused = await program.client.mcp(nothing, method, params);
+      expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([403, expect.stringContaining('scope="kestra.read"')]);
+      expect(kestra.requests.length).toBe(before);
+      expect((await program.client.mcp(reading, method, params)).status).toBe(200);
+      expect((await program.client.mcp(await sign({ scope: 'openid', roles: [] }), method, params)).status).toBe(200);
+    }
     const noRole = await program.call(await sign({ roles: ['kestra-viewer'], scope: 'api.read' }), 'create_or_update_flow', { source });
     expect(noRole.error?.message).toContain('Tool "create_or_update_flow" not found');
   });

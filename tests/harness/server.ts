@@ -2,6 +2,7 @@ import { Client as CurrentClient } from '@modelcontextprotocol/client';
 import { StdioClientTransport as CurrentTransport } from '@modelcontextprotocol/client/stdio';
 import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as LegacyTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { inject } from 'vitest';
 import type { Kestra } from '../kestra/server.ts';
 
@@ -14,7 +15,16 @@ export interface Options {
   /** Beats what follows from `kestra`; an undefined value takes a variable away. */
   env?: Readonly<Record<string, string | undefined>>;
   client?: ClientKind;
+  /** Who answers the forms that the server asks for; without one the client says that it can't ask anybody. */
+  user?: User;
 }
+
+/** What somebody says to a form. */
+export interface Said {
+  action: 'accept' | 'decline' | 'cancel';
+  content?: Record<string, string | number | boolean | string[]>;
+}
+export type User = (question: { message: string }) => Said | Promise<Said>;
 
 /** What a tool answered. */
 export interface Answer {
@@ -80,14 +90,14 @@ export interface Server {
 }
 
 /** Starts `node dist/main.mjs --stdio` as a client would. */
-export const startServer = async ({ kestra, env = {}, client: kind = 'current' }: Options = {}): Promise<Server> => {
+export const startServer = async ({ kestra, env = {}, client: kind = 'current', user }: Options = {}): Promise<Server> => {
   const launch = {
     command: process.execPath,
     args: [inject('program'), '--stdio'],
     env: defined({ KESTRA_API_URL: kestra?.url, ...(kestra && credentialOf(kestra)), ...env }),
     stderr: 'pipe' as const,
   };
-  const { transport, connect, ...client } = kind === 'current' ? currentClient(launch) : legacyClient(launch);
+  const { transport, connect, ...client } = kind === 'current' ? currentClient(launch, user) : legacyClient(launch, user);
   const strays: Error[] = [];
   let stderr = '';
   transport.stderr?.on('data', (chunk: Buffer) => {
@@ -146,8 +156,18 @@ interface Connection {
 
 const identity = { name: 'kestra-mcp-tests', version: '1.0.0' };
 
-const currentClient = (launch: Launch): Connection => {
-  const client = new CurrentClient(identity, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
+/** What a client declares that can show its user a form. */
+const asking = (user: User | undefined) => (user ? { capabilities: { elicitation: { form: {} } } } : {});
+
+/** A client of 2026-07-28, over whatever transport it is then connected with. */
+export const newClient = (user?: User): CurrentClient => {
+  const client = new CurrentClient(identity, { ...asking(user), versionNegotiation: { mode: { pin: '2026-07-28' } } });
+  if (user) client.setRequestHandler('elicitation/create', async ({ params }) => ({ ...(await user(params)) }));
+  return client;
+};
+
+const currentClient = (launch: Launch, user: User | undefined): Connection => {
+  const client = newClient(user);
   const transport = new CurrentTransport(launch);
   return {
     transport,
@@ -160,8 +180,9 @@ const currentClient = (launch: Launch): Connection => {
   };
 };
 
-const legacyClient = (launch: Launch): Connection => {
-  const client = new LegacyClient(identity);
+const legacyClient = (launch: Launch, user: User | undefined): Connection => {
+  const client = new LegacyClient(identity, asking(user));
+  if (user) client.setRequestHandler(ElicitRequestSchema, async ({ params }) => ({ ...(await user(params)) }));
   const transport = new LegacyTransport(launch);
   return {
     transport,

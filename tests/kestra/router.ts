@@ -7,7 +7,7 @@ interface Entry {
   key: string;
   method: string;
   segments: string[];
-  editions: ReadonlySet<Edition>;
+  editions: Set<Edition>;
   literals: number;
 }
 
@@ -36,7 +36,12 @@ export class Router {
     const editions: Edition[] = edition === 'ee' ? ['EE'] : edition === 'oss' ? ['OSS'] : ['OSS', 'EE'];
     const literals = segments.filter((segment) => !segment.startsWith('{')).length;
     const entries = this.#bySize.get(segments.length) ?? [];
-    if (entries.some((entry) => entry.key === key)) return;
+    const known = entries.find((entry) => entry.key === key);
+    if (known) {
+      // Enterprise has what the open-source edition has, though its document leaves some of it out.
+      if (known.editions.has('OSS')) known.editions.add('EE');
+      return;
+    }
     entries.push({ key, method, segments, editions: new Set(editions), literals });
     entries.sort((a, b) => b.literals - a.literals || compareLiterals(a.segments, b.segments));
     this.#bySize.set(segments.length, entries);

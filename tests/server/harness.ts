@@ -150,6 +150,7 @@ export const startServer = async ({
       scopeChallenge: scopeChallenge<TestCaller>({
         needed: ({ name }) => tools.get(name),
         permitted: ({ roles }, { name }) => name !== 'destroy' || roles.includes('admin'),
+        reads: () => true,
         challenge: ({ error, scopes }) => `Bearer error="${error}", scope="${scopes.join(' ')}"`,
       }),
       waits: ({ name }: ToolCall) => name === 'wait',

@@ -102,7 +102,7 @@ const bulk = <Id extends OperationId>(action: Action<Id>): Tool => {
     title,
     description: `${description} Without confirm it only says how many match, with a sample.`,
     keywords: `bulk all many ${keywords}`,
-    permissions: [...new Set([...permissions, 'kestra.execution.read' as const])],
+    permissions: ['kestra.execution.read', ...permissions],
     effect,
     input: z.strictObject({ ...filter, ...more, confirm: confirmBulk }),
     target: (given) => ({ namespace: (given as Given).namespace }),
@@ -114,14 +114,19 @@ const bulk = <Id extends OperationId>(action: Action<Id>): Tool => {
         context.invoke('searchExecutions', { query: { page, size, sort: ['state.startDate:desc'], filters } }),
       );
       const ids = rows.map(({ id }) => id);
+      const chosen = Object.keys(more).flatMap((name) => (name in rest ? [`${name}: ${(rest as Record<string, unknown>)[name]}`] : []));
+      const what = [title, ...chosen].join(', ');
       if (rows.length === 0) return answer({ matching: 0, done: 'nothing', note: 'No execution matches that this can be done to.' });
-      if (mustConfirm(confirm, ids)) {
+      if (mustConfirm(confirm, what, ids)) {
         const facts = {
           by_state: countBy(rows.map(({ state }) => state.current)),
           by_flow: countBy(rows.map(({ namespace, flowId }) => `${namespace}.${flowId}`)),
           sample: rows.slice(0, mostSample).map(sample),
         };
-        return askFirst(title, ids, facts, warning);
+        return askFirst(what, ids, facts, {
+          warning,
+          names: Object.entries(facts.by_flow).map(([flow, count]) => `${count} of ${flow}`),
+        });
       }
       let sent = 0;
       for (const batch of batches(ids, bulkPage)) {
@@ -213,7 +218,7 @@ export const bulkExecutions: readonly Tool[] = [
     description: 'Let all paused executions that match go on; for a pause with inputs use resume_execution.',
     done: 'resumed',
     effect: 'run',
-    permissions: ['kestra.execution.write', 'kestra.flow.execute'],
+    permissions: ['kestra.execution.write'],
     operation: 'resumeExecutionsByIds',
     possible: ['PAUSED'],
     warning: 'A pause may be an approval: resuming approves it, with the default of its inputs.',
@@ -227,7 +232,7 @@ export const bulkExecutions: readonly Tool[] = [
     done: 'restarted',
     effect: 'run',
     keywords: 'retry failed all',
-    permissions: ['kestra.execution.write', 'kestra.flow.execute'],
+    permissions: ['kestra.execution.write'],
     operation: 'restartExecutionsByIds',
     possible: ['FAILED'],
     moves: true,
@@ -240,7 +245,7 @@ export const bulkExecutions: readonly Tool[] = [
     done: 'started again:',
     effect: 'run',
     keywords: 'rerun again all',
-    permissions: ['kestra.execution.write', 'kestra.flow.execute'],
+    permissions: ['kestra.flow.execute'],
     operation: 'replayExecutionsByIds',
     possible: ended,
     warning: 'What these executions have done already is done a second time.',
@@ -267,7 +272,7 @@ export const bulkExecutions: readonly Tool[] = [
     description: 'Run all hanging executions that match in spite of concurrency limits and schedules. The last resort.',
     done: 'forced to run:',
     effect: 'run',
-    permissions: ['kestra.execution.write', 'kestra.flow.execute'],
+    permissions: ['kestra.execution.write'],
     operation: 'forceRunByIds',
     possible: ['CREATED', 'QUEUED', 'PAUSED'],
     moves: true,
@@ -279,7 +284,7 @@ export const bulkExecutions: readonly Tool[] = [
     description: 'Take all queued executions that match out of the queue of their concurrency limit, to run now or to end.',
     done: 'unqueued',
     effect: 'run',
-    permissions: ['kestra.execution.write', 'kestra.flow.execute'],
+    permissions: ['kestra.execution.write'],
     operation: 'unqueueExecutionsByIds',
     possible: ['QUEUED'],
     moves: true,

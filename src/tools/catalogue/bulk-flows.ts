@@ -42,13 +42,13 @@ const ofFlows = (operation: Operation, { name, title, description, done, effect 
       if (flows.length === 0)
         return answer({ matching: 0, done: 'nothing', note: `${rows.length} flows match, and none of them needs it.` });
       const keys = flows.map(({ namespace, id }) => `${namespace}.${id}`);
-      if (mustConfirm(confirm, keys)) {
+      if (mustConfirm(confirm, title, keys)) {
         const sample = flows.slice(0, mostSample).map(({ namespace, id }) => ({ namespace, flow_id: id }));
         return askFirst(
           title,
           keys,
           { sample },
-          effect === 'destroy' ? 'The flows and their triggers are deleted; executions stay.' : undefined,
+          effect === 'destroy' ? { warning: 'The flows and their triggers are deleted; executions stay.' } : {},
         );
       }
       let count = 0;
@@ -58,10 +58,11 @@ const ofFlows = (operation: Operation, { name, title, description, done, effect 
   });
 
 /** 2.0 does it later; it is looked at until it has happened, or five seconds are over. */
-const ofTriggers = (disabled: boolean): Tool =>
-  recipe({
+const ofTriggers = (disabled: boolean): Tool => {
+  const title = disabled ? 'Disable triggers' : 'Enable triggers';
+  return recipe({
     name: disabled ? 'disable_triggers' : 'enable_triggers',
-    title: disabled ? 'Disable triggers' : 'Enable triggers',
+    title,
     description: `${disabled ? 'Disable' : 'Enable'} all triggers that match, such as those of a namespace during a maintenance. Without confirm it only says how many match, with a sample.`,
     keywords: 'bulk all many maintenance schedules pause',
     permissions: ['kestra.trigger.read', 'kestra.trigger.write'],
@@ -78,11 +79,11 @@ const ofTriggers = (disabled: boolean): Tool =>
       if (triggers.length === 0)
         return answer({ matching: 0, done: 'nothing', note: `${rows.length} triggers match, and none of them needs it.` });
       const keys = triggers.map(({ namespace, flowId, triggerId }) => `${namespace}.${flowId}.${triggerId}`);
-      if (mustConfirm(confirm, keys)) {
+      if (mustConfirm(confirm, title, keys)) {
         const sample = triggers
           .slice(0, mostSample)
           .map(({ namespace, flowId, triggerId }) => ({ namespace, flow_id: flowId, trigger_id: triggerId }));
-        return askFirst(disabled ? 'Disable triggers' : 'Enable triggers', keys, { sample });
+        return askFirst(title, keys, { sample });
       }
       for (const batch of batches(triggers, bulkPage))
         await context.invoke('disabledTriggersByIds', { body: { disabled, triggers: batch } });
@@ -94,6 +95,7 @@ const ofTriggers = (disabled: boolean): Tool =>
       });
     },
   });
+};
 
 const pollMs = 250;
 const mostPolls = 20;

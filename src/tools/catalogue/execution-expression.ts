@@ -1,6 +1,4 @@
 import { z } from 'zod';
-import { reach } from '../../access/grant.ts';
-import { PublicError } from '../../errors.ts';
 import { answer } from '../answer.ts';
 import { executionId } from '../fields.ts';
 import { quoted } from '../quoted.ts';
@@ -10,13 +8,17 @@ import { existing } from './execution-state.ts';
 
 const most = 5000;
 
-/** Kestra masks secret() in what it renders, but neither envs nor kv(): hence the second permission. http() can send anything: no mere read. */
+/**
+ * Kestra masks secret() in what it renders, but neither envs nor kv(), which reads the keys of every namespace, nor read(), which reads
+ * files. http() can send anything: no mere read.
+ */
 export const evaluateExpression = recipe({
   name: 'evaluate_expression',
   title: 'Evaluate expression',
   description: 'Render a Pebble expression such as {{ outputs.extract.uri }} in the context of an execution, or of one of its task runs.',
   keywords: 'pebble render variable debug template',
-  permissions: ['kestra.execution.write', 'kestra.kv.read'],
+  permissions: ['kestra.execution.write', 'kestra.kv.read', 'kestra.file.read'],
+  everywhere: ['kestra.kv.read', 'kestra.file.read'],
   effect: 'write',
   input: z.strictObject({
     execution_id: executionId,
@@ -26,12 +28,6 @@ export const evaluateExpression = recipe({
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: ['getExecution', 'evalExpression', 'evalTaskRunExpression'],
   run: async ({ execution_id, expression, task_run_id }, context) => {
-    if (reach(context.session.principal.grants, ['kestra.kv.read']) !== 'everywhere') {
-      throw new PublicError(
-        'forbidden',
-        'An expression can read the keys of every namespace; your roles are for some only. get_key reads one.',
-      );
-    }
     const execution = await existing(context, execution_id);
     const { result, error } = await (task_run_id
       ? context.invoke('evalTaskRunExpression', { path: { executionId: execution_id, taskRunId: task_run_id }, body: expression })

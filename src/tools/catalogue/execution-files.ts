@@ -5,6 +5,7 @@ import { answer } from '../answer.ts';
 import { executionId } from '../fields.ts';
 import type { Execution } from '../follow.ts';
 import { quoted } from '../quoted.ts';
+import { mayRead } from '../stored-file.ts';
 import { asUtf8, readStart } from '../stream.ts';
 import { type Context, recipe } from '../tool.ts';
 import { existing } from './execution-state.ts';
@@ -35,7 +36,7 @@ export const listOutputFiles = recipe({
     const files = await Promise.all(
       found
         .slice(0, mostFiles)
-        .map(async ({ from, address }) => ({ from, bytes: await sizeOf(context, execution_id, address), ...quoted({ uri: address }) })),
+        .map(async ({ from, address }) => ({ from, bytes: await sizeOf(context, execution, address), ...quoted({ uri: address }) })),
     );
     return answer({
       execution_id,
@@ -68,8 +69,20 @@ const addresses = (value: unknown): string[] => {
   return value !== null && typeof value === 'object' ? Object.values(value).flatMap(addresses) : [];
 };
 
-const sizeOf = async (context: Context<'getFileMetadatasFromExecution'>, executionId: string, path: string): Promise<number | undefined> =>
-  (await context.invoke('getFileMetadatasFromExecution', { path: { executionId }, query: { path } }).catch(() => undefined))?.size;
+const sizeOf = async (
+  context: Context<'getFileMetadatasFromExecution'>,
+  { id, namespace }: Execution,
+  path: string,
+): Promise<number | undefined> =>
+  mayRead(path, namespace, context)
+    ? (await context.invoke('getFileMetadatasFromExecution', { path: { executionId: id }, query: { path } }).catch(() => undefined))?.size
+    : undefined;
+
+/** @throws PublicError `not_found` for a file that the caller may not read: not every Kestra looks whether it is one of this execution */
+const insistOnReadable = async (context: Context<'getExecution'>, executionId: string, uri: string): Promise<void> => {
+  const { namespace } = await existing(context, executionId);
+  if (!mayRead(uri, namespace, context)) throw noFile();
+};
 
 /** Kestra calls the file of another execution an illegal argument. */
 const ofThis = <T>(asked: Promise<T>): Promise<T> =>
@@ -97,7 +110,7 @@ export const previewOutputFile = recipe({
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: ['getExecution', 'previewFileFromExecution'],
   run: async ({ execution_id, uri, rows }, context) => {
-    await existing(context, execution_id);
+    await insistOnReadable(context, execution_id, uri);
     const reply = await ofThis(
       context.invoke('previewFileFromExecution', { path: { executionId: execution_id }, query: { path: uri, maxRows: rows } }),
     );
@@ -128,7 +141,7 @@ export const readOutputFile = recipe({
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: ['getExecution', 'getFileMetadatasFromExecution', 'downloadFileFromExecution'],
   run: async ({ execution_id, uri, max_bytes }, context) => {
-    await existing(context, execution_id);
+    await insistOnReadable(context, execution_id, uri);
     const metas = await ofThis(
       context.invoke('getFileMetadatasFromExecution', { path: { executionId: execution_id }, query: { path: uri } }),
     );

@@ -70,7 +70,7 @@ export const forceRunExecution = recipe({
   title: 'Force-run execution',
   description: 'Run an execution that hangs (CREATED, QUEUED or PAUSED) in spite of concurrency limits and schedules. The last resort.',
   keywords: 'stuck queued now',
-  permissions: ['kestra.execution.write', 'kestra.flow.execute'],
+  permissions: ['kestra.execution.write'],
   effect: 'run',
   input,
   target,
@@ -89,7 +89,7 @@ export const unqueueExecution = recipe({
   title: 'Unqueue execution',
   description: 'Take an execution out of the queue of its concurrency limit: run it now (default), or end it as CANCELLED or FAILED.',
   keywords: 'queue queued concurrency stuck',
-  permissions: ['kestra.execution.write', 'kestra.flow.execute'],
+  permissions: ['kestra.execution.write'],
   effect: 'run',
   input: z.strictObject({ execution_id: executionId, state: z.enum(['RUNNING', 'CANCELLED', 'FAILED']).default('RUNNING') }),
   target,
@@ -184,7 +184,7 @@ export const changeTaskRunState = recipe({
   description:
     'Declare one task run of an ended execution as SUCCESS, WARNING or FAILED; the execution then goes on from there, so what comes after is run. get_execution shows task_run_id.',
   keywords: 'skip task mark as success continue ignore failure',
-  permissions: ['kestra.execution.write', 'kestra.flow.execute'],
+  permissions: ['kestra.execution.write'],
   effect: 'run',
   input: z.strictObject({
     execution_id: executionId,

@@ -14,12 +14,14 @@ const drawing = (text: string): Block => ({ name: 'mermaid', language: 'mermaid'
 
 type Topology = Reply<'getFlowDependencies'>;
 
-/** Who calls whom. What lies outside of the caller's namespaces is there, without its name. */
-const dependencyFacts = (context: Context, { nodes = [], edges = [] }: Topology) => {
-  const named = nodes.map(({ uid = '', namespace = '', id = '' }) => ({
-    uid,
-    name: context.may('kestra.flow.read', namespace) ? `${namespace}.${id}` : '(a flow outside of your namespaces)',
-  }));
+/** Who calls whom. What lies outside of the caller's namespaces is there without its name, and what is behind it is not there. */
+const dependencyFacts = (context: Context, { nodes = [], edges: all = [] }: Topology) => {
+  const own = new Set(nodes.flatMap(({ uid = '', namespace = '' }) => (context.may('kestra.flow.read', namespace) ? [uid] : [])));
+  const edges = all.filter(({ source = '', target = '' }) => own.has(source) || own.has(target));
+  const near = new Set([...own, ...edges.flatMap(({ source = '', target = '' }) => [source, target])]);
+  const named = nodes.flatMap(({ uid = '', namespace = '', id = '' }) =>
+    near.has(uid) ? [{ uid, name: own.has(uid) ? `${namespace}.${id}` : '(a flow outside of your namespaces)' }] : [],
+  );
   const nameOf = new Map(named.map(({ uid, name }) => [uid, name]));
   const links = edges.flatMap(({ source = '', target = '', relation }) => {
     const [from, to] = [nameOf.get(source), nameOf.get(target)];

@@ -3,7 +3,7 @@ import { PublicError } from '../../errors.ts';
 import { ifFound } from '../absence.ts';
 import { answer } from '../answer.ts';
 import { confirm, insistOnConfirm } from '../confirm.ts';
-import { namespace } from '../fields.ts';
+import { namespace, refuse } from '../fields.ts';
 import { quoted } from '../quoted.ts';
 import { readStart } from '../stream.ts';
 import { type Context, recipe } from '../tool.ts';
@@ -16,7 +16,9 @@ const path = z
   .max(1000)
   .regex(/^[^\s"<>\\^`{|}?#%[\]]+$/, 'may not contain spaces or any of "<>\\^`{|}?#%[]: Kestra takes it for a URI')
   .refine((path) => !path.split('/').includes('..'), 'may not climb: give the full path')
-  .transform((path) => (path.startsWith('/') ? path : `/${path}`));
+  // Of `//` and `/.` Kestra makes the top folder, with all that is in it.
+  .refine((path) => !/\/\/|(^|\/)\.(\/|$)/.test(path), 'may have no empty part and none that is a dot')
+  .transform((path) => `/${path.replace(/^\/|\/$/g, '')}`);
 
 const target = ({ namespace }: { namespace: string }) => ({ namespace });
 
@@ -42,7 +44,7 @@ export const listNamespaceFiles = recipe({
     if (everything || query !== undefined) {
       // An empty text finds nothing on 2.0; a slash is in every path.
       const all = await context.invoke('searchNamespaceFiles', { path: { namespace }, query: { q: query ?? '/' } });
-      const paths = all.filter((found) => found.startsWith(path === '/' ? '/' : `${path.replace(/\/$/, '')}/`)).sort();
+      const paths = all.filter((found) => found.startsWith(path === '/' ? '/' : `${path}/`)).sort();
       return answer({
         namespace,
         total: paths.length,
@@ -160,6 +162,7 @@ export const moveNamespaceFile = recipe({
   target,
   uses: ['getFileMetadatas', 'moveFileDirectory'],
   run: async ({ namespace, from, to }, context) => {
+    if (from === '/' || to === '/') refuse('The top folder stays where it is. Nothing was moved.');
     const [source, goal] = await Promise.all([stat(context, namespace, from), stat(context, namespace, to)]);
     if (!source) throw noFile(namespace, from);
     if (goal) throw new PublicError('conflict', `${to} is there already: move or delete that first. Nothing was moved.`);
@@ -184,7 +187,7 @@ export const deleteNamespaceFile = recipe({
     const folder = file.type === 'Directory';
     const inside = folder
       ? (await context.invoke('searchNamespaceFiles', { path: { namespace }, query: { q: '/' } })).filter((other) =>
-          other.startsWith(`${path.replace(/\/$/, '')}/`),
+          other.startsWith(`${path}/`),
         )
       : [];
     insistOnConfirm(

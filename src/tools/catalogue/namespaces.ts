@@ -50,10 +50,18 @@ export const listSecrets = tool('getInheritedSecrets')({
   call: ({ namespace }) => ({ path: { namespace } }),
   show: (reply, { namespace }, context) => {
     const from = Object.entries(reply).filter(([of, names]) => names.length > 0 && context.may('kestra.secret.read', of));
+    const hidden = above(namespace).filter((of) => !context.may('kestra.secret.read', of));
     return answer({
       namespace,
       secrets: from.flatMap(([of, names]) => names.map((name) => ({ name, from: of }))),
       ...(from.length === 0 && { note: 'Kestra names none. The open-source edition takes them from its environment: SECRET_NAME.' }),
+      ...(hidden.length > 0 && { not_shown: `those of ${hidden.join(', ')}, if there are any: your roles are not for it` }),
     });
   },
 });
+
+/** The namespaces above one, the next first. */
+const above = (namespace: string): string[] => {
+  const parent = namespace.slice(0, Math.max(0, namespace.lastIndexOf('.')));
+  return parent === '' ? [] : [parent, ...above(parent)];
+};

@@ -7,6 +7,7 @@ import { confirm, insistOnConfirm } from '../confirm.ts';
 import { occurrences } from '../cron.ts';
 import { flowId, instant, namespace, refuse } from '../fields.ts';
 import { type Context, recipe, type Tool } from '../tool.ts';
+import { insistOnInputs } from './backfill-inputs.ts';
 
 const triggerId = z
   .string()
@@ -166,7 +167,7 @@ export const createBackfill = recipe({
   }),
   target,
   uses: [...finding, 'createBackfill'],
-  run: async ({ start, end = new Date().toISOString(), inputs, labels = {}, confirm, ...args }, context) => {
+  run: async ({ start, end = new Date().toISOString(), inputs = {}, labels = {}, confirm, ...args }, context) => {
     if (Date.parse(start) >= Date.parse(end)) refuse('start must be before end: Kestra would take it and run nothing.');
     const { trigger, state } = await find(context, args);
     if (!/\.Schedule(OnDates)?$/.test(trigger.type)) refuse(`Only a schedule can be backfilled; ${args.trigger_id} is a ${trigger.type}.`);
@@ -174,7 +175,9 @@ export const createBackfill = recipe({
       throw new PublicError('conflict', 'A backfill of it is under way: wait, or delete_backfill first. Nothing was done.');
     if (state.disabled || trigger.disabled)
       throw new PublicError('conflict', 'The trigger is disabled: enable_trigger first. Nothing was done.');
+    await insistOnInputs(context, { ...args, inputs, labels });
     const runs = occurrences(trigger.cron, Date.parse(start), Date.parse(end));
+    const names = Object.keys(inputs).slice(0, 10);
     insistOnConfirm(
       confirm,
       args.trigger_id,
@@ -184,7 +187,7 @@ export const createBackfill = recipe({
           : runs > mostRuns
             ? `more than ${mostRuns} executions`
             : `about ${runs} executions`
-      }, about one a second.`,
+      }, about one a second${names.length > 0 ? `, with its own ${names.join(', ')}` : ''}.`,
     );
     const list = Object.entries(labels).map(([key, value]) => ({ key, value }));
     await context.invoke('createBackfill', {
@@ -192,7 +195,7 @@ export const createBackfill = recipe({
         namespace: args.namespace,
         flowId: args.flow_id,
         triggerId: args.trigger_id,
-        backfill: { start, end, inputs, ...(list.length > 0 && { labels: list }) },
+        backfill: { start, end, ...(Object.keys(inputs).length > 0 && { inputs }), ...(list.length > 0 && { labels: list }) },
       },
     });
     return changed(context, args, 'the backfill has started', {

@@ -3,7 +3,7 @@ import { taskJson } from '../flow-json.ts';
 import { type JsonObject, objects, string } from '../json.ts';
 import { taskRunJson } from '../present.ts';
 import { notFound } from '../refusal.ts';
-import { type Call, json, param, type Route, text } from '../route.ts';
+import { type Call, flag, json, param, type Route, text } from '../route.ts';
 import type { Execution, Flow } from '../state.ts';
 import { checkFlow } from '../validate.ts';
 import { tasksIn } from '../violations.ts';
@@ -184,10 +184,16 @@ function dependencies(found: ReturnType<typeof links>, flows: Flow[]): { nodes: 
 function ofOneFlow(call: Call): Response {
   const [namespace, id] = [param(call, 'namespace'), param(call, 'id')];
   if (!call.world.state.flow(namespace, id)) throw notFound();
-  const mine = links(call).filter(
-    (link) => (link.from.namespace === namespace && link.from.id === id) || (link.namespace === namespace && link.id === id),
-  );
-  return json(dependencies(mine, []));
+  const all = links(call);
+  const reached = new Set([`${namespace}/${id}`]);
+  const ends = (link: (typeof all)[number]): string[] => [`${link.from.namespace}/${link.from.id}`, `${link.namespace}/${link.id}`];
+  const touching = () => all.filter((link) => ends(link).some((end) => reached.has(end)));
+  // With expandAll what those depend on too, and so on.
+  for (let before = 0; flag(call, 'expandAll') && before < reached.size; ) {
+    before = reached.size;
+    for (const end of touching().flatMap(ends)) reached.add(end);
+  }
+  return json(dependencies(touching(), []));
 }
 
 function ofNamespace(call: Call): Response {

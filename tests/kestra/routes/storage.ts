@@ -85,6 +85,13 @@ function blueprint(call: Call): (typeof known)[number] {
   return found;
 }
 
+/** The open-source edition takes secrets from its environment; of Enterprise each namespace has its own, and those of the ones above. */
+function holders(call: Call): string[] {
+  const names = param(call, 'namespace').split('.');
+  const above = names.map((_, index) => names.slice(0, names.length - index).join('.'));
+  return call.edition === 'OSS' ? above.slice(0, 1) : above;
+}
+
 const source = 'id: copied\nnamespace: company.team\ntasks:\n  - id: say\n    type: io.kestra.plugin.core.log.Log\n    message: hello\n';
 
 export const storageRoutes: Route[] = [
@@ -97,7 +104,7 @@ export const storageRoutes: Route[] = [
   { on: `GET ${namespaces}/files/stats`, handle: stats },
   {
     on: `GET ${namespaces}/inherited-secrets`,
-    handle: (call) => json({ [param(call, 'namespace')]: call.world.state.secrets.map(({ key }) => key) }),
+    handle: (call) => json(Object.fromEntries(holders(call).map((name) => [name, call.world.state.secrets.map(({ key }) => key)]))),
   },
   { on: `DELETE ${logs}/{executionId}`, handle: deleteLogs },
   {
