@@ -56,6 +56,6 @@ export const usesOfTheRest: Readonly<Record<string, Use>> = {
   },
   enable_app: onApp(true),
   disable_app: onApp(),
-  execute_app: { on: (company, namespace) => ({ uid: company.app(namespace, false) }), looksUp: anApp },
+  execute_app: onApp(),
   delete_app: { on: (company, namespace) => ({ uid: company.app(namespace), confirm: company.app(namespace) }), looksUp: anApp },
 };
