@@ -25,7 +25,7 @@ const agreement = z.object({ confirm: z.boolean().meta({ title: 'Yes, do it' }) 
 interface State {
   readonly call: string;
   readonly confirm?: string;
-  /** An answer counts once. */
+  /** A yes counts once. */
   readonly id: string;
 }
 
@@ -79,8 +79,10 @@ export const elicitation = (keys: readonly Uint8Array[], principalKey: string, d
       const { mcpReq } = context;
       const state = mcpReq.requestState<State>();
       if (state === undefined) return { args: canAsk(context).form ? unconfirmed(call) : call.args };
-      if (state.call !== digest(call) || !hearOnce(state.id)) throw new ProtocolError(ProtocolErrorCode.InvalidParams, notItsState);
-      if (state.confirm === undefined) return { args: call.args };
+      const page = state.confirm === undefined;
+      if (state.call !== digest(call) || !(page || hearOnce(state.id)))
+        throw new ProtocolError(ProtocolErrorCode.InvalidParams, notItsState);
+      if (page) return { args: call.args };
       const agreed = acceptedContent(mcpReq.inputResponses, 'confirm', agreement)?.confirm;
       return agreed ? { args: { ...Object(call.args), confirm: state.confirm } } : undefined;
     },

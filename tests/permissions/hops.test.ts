@@ -193,7 +193,7 @@ onEnterprise('A16, A37 what leads from one namespace to another', (at) => {
         to: '(a flow outside of your namespaces)',
         by: 'subflow',
       });
-      for (const name of ['other', 'middle', 'last']) for (const { text } of [result, all]) expect(text).not.toContain(name);
+      for (const name of ['other.team', 'middle', 'last']) for (const { text } of [result, all]) expect(text).not.toContain(name);
     });
   });
 
