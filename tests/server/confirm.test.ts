@@ -321,8 +321,8 @@ describe('on the wire', () => {
       .split('\n')
       .flatMap((line) => (line.includes('"audit"') ? [JSON.parse(line) as Record<string, unknown>] : []));
     expect(lines).toEqual([
-      expect.objectContaining({ tool: 'delete_key', namespace: 'asked', outcome: 'invalid_input' }),
-      expect.objectContaining({ tool: 'delete_key', namespace: 'asked', outcome: 'declined', upstream: [] }),
+      expect.objectContaining({ tool: 'delete_key', namespace: 'asked', code: 'invalid_input' }),
+      expect.objectContaining({ tool: 'delete_key', namespace: 'asked', code: 'declined', upstream: [] }),
     ]);
   });
 });
