@@ -83,10 +83,23 @@ onEnterprise('what is told of roles and limits', (at) => {
       }),
       expect.objectContaining({ user, tool: 'get_flow', namespace: 'other.team', decision: 'denied', code: 'forbidden', upstream: [] }),
       expect.objectContaining({ user, execution: ended, code: 'not_found', upstream: ['getExecution 200'] }),
-      expect.objectContaining({ user: `${at.idp.url}|sub-nothing`, tool: 'get_flow', decision: 'denied', code: 'unknown_tool', upstream: [] }),
+      expect.objectContaining({
+        user: `${at.idp.url}|sub-nothing`,
+        tool: 'get_flow',
+        decision: 'denied',
+        code: 'unknown_tool',
+        upstream: [],
+      }),
       // What run_tool runs stands there by its own name.
       expect.objectContaining({ user, tool: 'get_key', namespace: 'acme.data', code: 'not_found', upstream: ['getKeyValue 404'] }),
-      expect.objectContaining({ user, tool: 'kill_executions', namespace: 'acme.ops', decision: 'denied', code: 'forbidden', upstream: [] }),
+      expect.objectContaining({
+        user,
+        tool: 'kill_executions',
+        namespace: 'acme.ops',
+        decision: 'denied',
+        code: 'forbidden',
+        upstream: [],
+      }),
     ]);
     expect(said).not.toContain('CANARY');
   });
