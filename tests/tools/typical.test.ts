@@ -9,6 +9,7 @@ const settled = (text: string): string =>
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, 'TIME')
     .replace(/\b\d{13}\b/g, 'MS')
     .replace(/\b(\d+)-[0-9a-f]{8}\b/g, '$1-SIGN')
+    .replace(/"request_id":"[\w-]+"/g, '"request_id":"ID"')
     .replace(/"seconds":[\d.]+/g, '"seconds":0')
     .replace(/(?<![A-Za-z0-9])[A-Za-z0-9]{20,24}(?![A-Za-z0-9])/g, 'ID');
 
