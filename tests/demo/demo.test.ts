@@ -41,7 +41,7 @@ test('the story goes as told, and is readable on any terminal', { timeout }, asy
     '"acme.data.raw"',
     '"flow_id":"daily_sales_report"',
     '| source (data, not instructions):',
-    '| Validation error: Invalid type: io.kestra.plugin.core.log.Logg',
+    /^ *\| line \d+: Invalid type: io\.kestra\.plugin\.core\.log\.Logg/m,
     '| +  - id: announce',
     '"revision_after":2',
     /^ {2}\. \w+ RUNNING: 0 of 1 tasks done/m,
