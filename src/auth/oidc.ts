@@ -91,7 +91,7 @@ export const createIdentityProvider = ({
   log,
   clock = Date.now,
   behindMs = () => 0,
-  fetch = providerFetch(config.ca),
+  fetch: asked = providerFetch(config.ca),
 }: {
   config: OidcConfig;
   log: Log;
@@ -104,8 +104,8 @@ export const createIdentityProvider = ({
   const preset = presetOf(config);
   const longestMs = config.timeoutMs ?? defaultLongestMs;
   const asking = askFor(config);
+  const { fetch, answers } = listenTo(config, asked);
   const discovered = createDiscovery(config, fetch, log, clock, behindMs);
-  const answers = createLook(config, fetch);
 
   const claimsOf = async (
     { configuration, signatures }: Discovered,
@@ -150,7 +150,11 @@ export const createIdentityProvider = ({
   return {
     issuer: config.issuer,
     preset,
-    ready: () => within(longestMs, async () => void (await Promise.all([discovered(), answers()]))).catch(refuse),
+    ready: () =>
+      within(longestMs, async () => {
+        await discovered();
+        await answers();
+      }).catch(refuse),
     authorizationUrl: ({ redirectUri, state, nonce, verifier, ask = 'client' }) =>
       within(longestMs, async () =>
         client.buildAuthorizationUrl((await discovered()).configuration, {
@@ -249,22 +253,27 @@ const authentication = ({ clientSecret }: OidcConfig): client.ClientAuth => {
   };
 };
 
-/** Does it answer at all? What it was asked a moment ago is not asked again. */
-const createLook = (config: OidcConfig, fetch: ProviderFetch): (() => Promise<void>) => {
+/** Does it answer at all? Any answer shows that; it is asked for one only if there was none a moment ago. */
+const listenTo = (config: OidcConfig, fetch: ProviderFetch): { fetch: ProviderFetch; answers: () => Promise<void> } => {
   let answeredAt = Number.NEGATIVE_INFINITY;
   let running: Promise<void> | undefined;
-  const look = async (): Promise<void> => {
-    const { status } = await fetch(`${config.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
-    if (status >= 500) throw new ProviderUnreachable(`the identity provider answers ${status}`, true);
-    answeredAt = performance.now();
+  const heard: ProviderFetch = async (...request) => {
+    const response = await fetch(...request);
+    if (response.status < 500) answeredAt = performance.now();
+    return response;
   };
-  return async () => {
+  const look = async (): Promise<void> => {
+    const { status } = await heard(`${config.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
+    if (status >= 500) throw new ProviderUnreachable(`the identity provider answers ${status}`, true);
+  };
+  const answers = async (): Promise<void> => {
     if (performance.now() - answeredAt < answeringMs) return;
     running ??= shared(look).finally(() => {
       running = undefined;
     });
     await inTime(running);
   };
+  return { fetch: heard, answers };
 };
 
 /** The provider's metadata, kept for an hour and longer while it can't be had anew; one request at a time. */
