@@ -6,6 +6,7 @@
  * - `unknown_tool`: there is no such tool for this caller.
  * - `forbidden`: a role or a namespace limit of this server says no.
  * - `declined`: the user was asked by way of their client, and did not agree.
+ * - `invalid_state`: what came back as the user's answer is none of a question to this caller about this call, or has been heard already.
  * - `no_credential`: nobody has registered a Kestra credential for this caller yet.
  * - `kestra_unauthorized`, `kestra_forbidden`: Kestra refused the caller's own credential.
  * - `not_on_this_server`: this Kestra's version or edition has no such operation.
@@ -25,6 +26,7 @@ export type Code =
   | 'unknown_tool'
   | 'forbidden'
   | 'declined'
+  | 'invalid_state'
   | 'no_credential'
   | 'kestra_unauthorized'
   | 'kestra_forbidden'

@@ -11,6 +11,7 @@ import { createAdmission } from '../server/admission.ts';
 import { createHttpApp } from '../server/http.ts';
 import { createMcpServer } from '../server/mcp.ts';
 import type { ToolCall } from '../server/mcp-endpoint.ts';
+import { memoryOnce } from '../server/once.ts';
 import { localRate, sharedRate } from '../server/rate.ts';
 import { scopeChallenge, scopeFor } from '../server/scope-challenge.ts';
 import { type Running, serve, stopOnSignals } from '../server/serve.ts';
@@ -75,6 +76,7 @@ export const startHttp = async (config: Config, log: Log, moved?: Clock): Promis
   // Where nobody signs in there is no key ring, and one process.
   const keysFor = (purpose: string) => keyring?.derive(purpose) ?? [randomBytes(32)];
   const stateKeys = keysFor('request state');
+  const once = store?.consumeOnce ?? memoryOnce();
   const stopping = new AbortController();
   const resolve = ({ name, arguments: args }: ToolCall) => resolveCall(catalog, name, args);
 
@@ -87,7 +89,7 @@ export const startHttp = async (config: Config, log: Log, moved?: Clock): Promis
       authenticate: entrance.bearer.authenticate,
       createServer: ({ caller, stopping, request }) =>
         createMcpServer(
-          { kestra, catalog, direct, handle: (call) => handle({ ...call, request }), stateKeys },
+          { kestra, catalog, direct, handle: (call) => handle({ ...call, request }), stateKeys, once },
           sessionOf(caller),
           stopping,
         ),

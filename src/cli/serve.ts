@@ -7,6 +7,7 @@ import type { Log } from '../log.ts';
 import { createAdmission } from '../server/admission.ts';
 import { takeTurns } from '../server/layers/limit.ts';
 import { createMcpServer } from '../server/mcp.ts';
+import { memoryOnce } from '../server/once.ts';
 import { localRate } from '../server/rate.ts';
 import { type Ending, runStdio } from '../server/stdio.ts';
 import { createToolHandler } from '../server/tool-handler.ts';
@@ -52,7 +53,7 @@ const serveStdio = async (config: Config, log: Log): Promise<Ending> => {
   kestra.instance(config.credential).catch((error: unknown) => {
     if (!ending) log.warn({ err: error }, 'Kestra can not be asked what it is');
   });
-  ending = await runStdio(() => createMcpServer({ kestra, catalog, direct, handle, stateKeys }, session), log);
+  ending = await runStdio(() => createMcpServer({ kestra, catalog, direct, handle, stateKeys, once: memoryOnce() }, session), log);
   await kestra.close();
   await tracer.close();
   audit.close();

@@ -6,13 +6,13 @@ import {
   type InputRequests,
   type InputRequiredResult,
   inputRequired,
-  ProtocolError,
-  ProtocolErrorCode,
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import type { Answer } from '../tools/answer.ts';
 import type { ToolToCall } from '../tools/run-tool.ts';
+import type { Once } from './once.ts';
+import type { ToolCall } from './pipeline.ts';
 
 const modes = z.object({ url: z.looseObject({}).optional(), form: z.looseObject({}).optional() });
 /** What a client can ask its user: a bare `elicitation: {}` means forms. */
@@ -31,16 +31,18 @@ interface State {
 
 const livesSeconds = 600;
 
+/** Stands for a state that this server did not sign for this caller. */
+const foreign = Symbol('foreign');
+
 /** The reader of an answer is told what to do by its text in any case: a client that can't ask its user loses nothing. */
 export interface Elicitation {
-  /** Gives back the state that this server signed for this caller. @throws for any other */
+  /** Gives back the state that this server signed for this caller; of a tools/call any other too, for `heard` to refuse. @throws elsewhere */
   verify(state: string, context: ServerContext): Promise<unknown>;
   /**
-   * The arguments to run a call with. Where the client can ask its user, nobody but the user confirms: a `confirm` of the model's own is
-   * left out. Undefined: the user was asked, and did not agree.
-   * @throws ProtocolError if the user was asked about another call, or has been heard already
+   * What to run a call with. Where the client can ask its user, nobody but the user confirms: a `confirm` of the model's own is left out.
+   * `consent` is there if the client brings an answer of its user.
    */
-  heard(call: ToolToCall, context: ServerContext): { readonly args: unknown } | undefined;
+  heard(call: ToolToCall, context: ServerContext): Pick<ToolCall, 'args' | 'consent'>;
   /** The question that an answer has for the user. Undefined: it has none, the client can't ask it, or has asked already. */
   ask(call: ToolToCall, answer: Answer, context: ServerContext): Promise<InputRequiredResult | undefined>;
 }
@@ -49,9 +51,10 @@ export interface Elicitation {
  * Asks the user by way of their client to open a page, or to agree to what can't be undone (elicitation; in a multi-round-trip request
  * from MCP 2026-07-28 on). What they agree to is exactly what they were shown: it is in the state, signed and bound to the caller.
  * @param keys the first signs, all verify; without any nothing is asked
+ * @param once decides which of several same answers counts
  * @param declared the capabilities that the client declared when it connected, if this connection began with a handshake
  */
-export const elicitation = (keys: readonly Uint8Array[], principalKey: string, declared: () => unknown): Elicitation => {
+export const elicitation = (keys: readonly Uint8Array[], once: Once, principalKey: string, declared: () => unknown): Elicitation => {
   const [codec, ...older] = keys.map((key) =>
     createRequestStateCodec<State>({ key, ttlSeconds: livesSeconds, bind: ({ mcpReq }) => `${mcpReq.method}\0${principalKey}` }),
   );
@@ -72,19 +75,24 @@ export const elicitation = (keys: readonly Uint8Array[], principalKey: string, d
         const found = await other.verify(state, context).catch(() => undefined);
         if (found) return found;
       }
-      if (!codec) throw new Error('this server gave out no state');
-      return codec.verify(state, context);
+      const found = await codec?.verify(state, context).catch(() => undefined);
+      if (found || context.mcpReq.method === 'tools/call') return found ?? foreign;
+      throw new Error('a state that this server did not give to this caller');
     },
     heard: (call, context) => {
       const { mcpReq } = context;
-      const state = mcpReq.requestState<State>();
+      const state = mcpReq.requestState<State | typeof foreign>();
       if (state === undefined) return { args: canAsk(context).form ? unconfirmed(call) : call.args };
-      const page = state.confirm === undefined;
-      if (state.call !== digest(call) || !(page || hearOnce(state.id)))
-        throw new ProtocolError(ProtocolErrorCode.InvalidParams, notItsState);
-      if (page) return { args: call.args };
+      if (state === foreign || state.call !== digest(call)) return { args: call.args, consent: async () => 'stale' };
+      if (state.confirm === undefined) return { args: call.args };
       const agreed = acceptedContent(mcpReq.inputResponses, 'confirm', agreement)?.confirm;
-      return agreed ? { args: { ...Object(call.args), confirm: state.confirm } } : undefined;
+      return {
+        args: { ...Object(call.args), confirm: state.confirm },
+        consent: async () => {
+          const first = await once(`answer\n${state.id}`, livesSeconds * 1000);
+          return !first ? 'stale' : agreed ? 'given' : 'declined';
+        },
+      };
     },
     ask: async (call, answer, context) => {
       if (!codec || context.mcpReq.inputResponses !== undefined) return undefined;
@@ -95,9 +103,6 @@ export const elicitation = (keys: readonly Uint8Array[], principalKey: string, d
     },
   };
 };
-
-/** As the SDK says of a state that is not this server's. */
-const notItsState = 'Invalid or expired requestState';
 
 const unconfirmed = ({ tool, args }: ToolToCall): unknown => {
   if (!('confirm' in tool.input.shape) || typeof args !== 'object' || args === null || !('confirm' in args)) return args;
@@ -113,17 +118,3 @@ const digest = (call: ToolToCall): string =>
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 const sorted = (record: Record<string, unknown>) => Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
-
-const answered = new Map<string, number>();
-
-/** Whether this is the first answer to a question; those that have expired are forgotten. */
-const hearOnce = (id: string): boolean => {
-  const now = Date.now();
-  for (const [other, until] of answered) {
-    if (until > now) break;
-    answered.delete(other);
-  }
-  if (answered.has(id)) return false;
-  answered.set(id, now + livesSeconds * 1000);
-  return true;
-};

@@ -14,6 +14,8 @@ import { type Asking, asking } from './ask.ts';
 import { serveCompletion } from './completion.ts';
 import { elicitation } from './elicitation.ts';
 import { instructions } from './instructions.ts';
+import { ofTheProtocol } from './layers/explain.ts';
+import type { Once } from './once.ts';
 import type { Handler } from './pipeline.ts';
 import { servePrompts } from './prompts.ts';
 import { serveResources } from './resources.ts';
@@ -25,7 +27,9 @@ export interface McpParts {
   readonly direct: ReadonlySet<string>;
   readonly handle: Handler;
   /** What signs the state that clients bring back; without any they are asked nothing. The first signs, all verify. */
-  readonly stateKeys?: readonly Uint8Array[];
+  readonly stateKeys: readonly Uint8Array[];
+  /** Decides which of several same answers of a user counts. */
+  readonly once: Once;
 }
 
 /**
@@ -33,11 +37,11 @@ export interface McpParts {
  * @param stopping aborted when the program has been told to stop: what waits then answers with what it has
  */
 export const createMcpServer = (
-  { kestra, catalog, direct, handle, stateKeys = [] }: McpParts,
+  { kestra, catalog, direct, handle, stateKeys, once }: McpParts,
   session: Session,
   stopping?: AbortSignal,
 ): Server => {
-  const user = elicitation(stateKeys, session.principal.key, () => server.getClientCapabilities());
+  const user = elicitation(stateKeys, once, session.principal.key, () => server.getClientCapabilities());
   const server: Server = new Server(
     { name: 'kestra-mcp', title: 'Kestra', version },
     {
@@ -71,10 +75,9 @@ export const createMcpServer = (
     const call = resolveCall(catalog, params.name, params.arguments) ?? { tool: absentTool(params.name), args: undefined };
     const token = context.mcpReq._meta?.progressToken;
     try {
-      const heard = user.heard(call, context);
       const { answer, failed } = await handle({
         tool: call.tool,
-        ...(heard ?? { args: call.args, declined: true }),
+        ...user.heard(call, context),
         session,
         meta: context.mcpReq._meta,
         ...askerOf(context),
@@ -96,8 +99,8 @@ export const createMcpServer = (
         ...(failed && { isError: true }),
       };
     } catch (thrown) {
-      if (!(thrown instanceof PublicError) || thrown.code !== 'unknown_tool') throw thrown;
-      if (params.name === runTool.name) return noSuchTool;
+      if (!(thrown instanceof PublicError) || !ofTheProtocol.has(thrown.code)) throw thrown;
+      if (thrown.code === 'unknown_tool' && params.name === runTool.name) return noSuchTool;
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, thrown.message);
     }
   });

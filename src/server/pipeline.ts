@@ -21,8 +21,8 @@ export interface ToolCall {
   /** Aborted when the client cancels or goes away. */
   readonly signal: AbortSignal;
   readonly progress?: Context['progress'];
-  /** The user was asked about this very call, and did not agree. */
-  readonly declined?: boolean;
+  /** There if the client brings its user's answer to a question; to be asked once. */
+  readonly consent?: () => Promise<Consent>;
   /** Aborted when this program has been told to stop. */
   readonly stopping?: AbortSignal;
   /** Filled in on the way, for the audit. */
@@ -34,6 +34,9 @@ export interface ToolCall {
   /** Kestra, with the caller's credential and within the grants: there from the credential layer inwards. */
   readonly invoke?: Invoke;
 }
+
+/** What the user said to this very call. `stale`: the answer is to another question, or has been heard already. */
+export type Consent = 'given' | 'declined' | 'stale';
 
 /** What became of a call: what it touched, and what Kestra answered to what. */
 export interface Trace {

@@ -34,8 +34,8 @@ export const createToolHandler = ({ kestra, catalog, answer, turns, record, trac
     audit(record),
     ...(turns ? [turns] : []),
     shorten(answer),
-    authorize(),
     consent(),
+    authorize(),
     credential(kestra),
   )(async ({ prepared, invoke, session, signal, progress, stopping }) => {
     if (!prepared || !invoke) throw new PublicError('internal', 'The layers are out of order.');

@@ -3,9 +3,11 @@ import { defaultRules } from '../../src/auth/limits.ts';
 import { generateKey } from '../../src/store/seal.ts';
 import { pkce, redirectUri, type Tokens } from '../auth/harness.ts';
 import { Jar } from '../auth/jar.ts';
-import { executionsOf, saveFlows } from '../harness/kestra.ts';
+import { execute, executionsOf, reached, saveFlows } from '../harness/kestra.ts';
 import { describePostgres } from '../harness/postgres.ts';
 import { command } from '../harness/program.ts';
+import { wireCall } from '../harness/wire-call.ts';
+import { flow } from '../tools/setting.ts';
 import { Fleet } from './fleet.ts';
 
 /** How many races at least; a machine that has the time is told to do more. */
@@ -152,6 +154,33 @@ describePostgres('replicas', () => {
       }
     }, 60_000);
 
+    it('a user’s yes counts once, on whichever replicas it arrives', async () => {
+      fleet.idp.users.set('ann', { sub: 'sub-ann', claims: { roles: ['kestra-admin'] } });
+      const { tokens } = await fleet.words.signIn({ clientId, user: 'ann' });
+      for (let round = 0; round < 5; round += 1) {
+        const id = `again-${round}`;
+        await saveFlows(fleet.kestra, flow('acme', id, 'log.Log', 'message: hello'));
+        await reached(fleet.kestra, await execute(fleet.kestra, 'acme', id), 'SUCCESS');
+        const ask = {
+          token: tokens.access_token,
+          tool: 'replay_executions',
+          args: { namespace: 'acme', flow_id: id },
+          can: { elicitation: { form: {} } },
+        };
+        const { result } = await wireCall(fleet.balancer.url, ask);
+        expect(result?.resultType).toBe('input_required');
+        const yes = {
+          ...ask,
+          requestState: result?.requestState,
+          inputResponses: { confirm: { action: 'accept', content: { confirm: true } } },
+        };
+        const answers = await Promise.all([...all(), ...all()].map(() => wireCall(fleet.balancer.url, yes)));
+        expect(answers.filter(({ result }) => result?.structuredContent?.done === 'started again: 1')).toHaveLength(1);
+        expect(answers.filter(({ error }) => error?.message === 'Invalid or expired requestState')).toHaveLength(2 * count - 1);
+        expect(executionsOf(fleet.kestra, 'acme', id)).toHaveLength(2);
+      }
+    }, 60_000);
+
     it('P11: a start that Kestra refused gives the run_key back', async () => {
       const { tokens } = await fleet.words.signIn({ clientId });
       for (let turn = 0; turn < count; turn += 1) {
@@ -177,11 +206,15 @@ describePostgres('replicas', () => {
           calls += 2;
         }
       });
-      for (const i of all()) {
+      const someMore = async (count: number) => {
         const before = calls;
-        while (calls < before + 6) await new Promise((resolve) => setTimeout(resolve, 10));
+        while (calls < before + count) await new Promise((resolve) => setTimeout(resolve, 10));
+      };
+      for (const i of all()) {
+        await someMore(6);
         expect(await fleet.roll(i)).toBe(0);
       }
+      await someMore(20);
       done = true;
       await Promise.all(load);
       expect(wrong).toEqual([]);

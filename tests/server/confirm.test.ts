@@ -4,6 +4,7 @@ import { FakeIdp } from '../auth/fake-idp.ts';
 import { during, execute, reached, saveFlows, writes } from '../harness/kestra.ts';
 import { Program, settings } from '../harness/program.ts';
 import { type ClientKind, newClient, type Said, startServer, type User } from '../harness/server.ts';
+import { type Answered, wireCall } from '../harness/wire-call.ts';
 import { type Kestra, startKestra } from '../kestra/server.ts';
 import { flow } from '../tools/setting.ts';
 
@@ -183,17 +184,6 @@ describe.each<[string, Connect]>([
 });
 
 describe('on the wire', () => {
-  interface Answered {
-    readonly result?: {
-      resultType: string;
-      requestState: string;
-      inputRequests: object;
-      isError?: boolean;
-      structuredContent?: Record<string, unknown>;
-    };
-    readonly error?: { code: number; message: string };
-  }
-
   interface Options {
     readonly who?: string;
     readonly tool?: string;
@@ -206,36 +196,8 @@ describe('on the wire', () => {
   const form = { elicitation: { form: {} } };
   const accepted = { confirm: yes };
 
-  const call = async (args: object, { who = 'eve', tool = 'delete_key', can = form, ...params }: Options = {}): Promise<Answered> => {
-    const response = await fetch(`${program.base}/mcp`, {
-      method: 'POST',
-      headers: {
-        'Content-Type': 'application/json',
-        Accept: 'application/json, text/event-stream',
-        'MCP-Protocol-Version': '2026-07-28',
-        'Mcp-Method': 'tools/call',
-        'Mcp-Name': tool,
-        Authorization: `Bearer ${tokens.get(who)}`,
-      },
-      body: JSON.stringify({
-        jsonrpc: '2.0',
-        id: 1,
-        method: 'tools/call',
-        params: {
-          name: tool,
-          arguments: args,
-          ...params,
-          _meta: {
-            'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-            'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
-            'io.modelcontextprotocol/clientCapabilities': can,
-          },
-        },
-      }),
-    });
-    const text = await response.text();
-    return JSON.parse(/^data: (.+)$/m.exec(text)?.[1] ?? text) as Answered;
-  };
+  const call = (args: object, { who = 'eve', tool = 'delete_key', can = form, ...params }: Options = {}): Promise<Answered> =>
+    wireCall(program.base, { token: tokens.get(who), tool, args, can, ...params });
   const asked = async (args: object = key(), options: Options = {}): Promise<string> => {
     const { result } = await call(args, options);
     expect(result).toMatchObject({ resultType: 'input_required', inputRequests: { confirm: { method: 'elicitation/create' } } });
@@ -312,10 +274,12 @@ describe('on the wire', () => {
     expect(JSON.stringify(change.result?.inputRequests)).toContain('Change state of executions, new_state: FAILED: ');
   });
 
-  test('P17 a question and its answer are in the audit, a no as one', async () => {
+  test('P17 a question and its answer are in the audit, a no and what is no answer to it as such', async () => {
     const before = program.stderr.length;
     const requestState = await asked();
     await call(key(), { requestState, inputResponses: { confirm: { action: 'decline' } } });
+    await call(key(), { requestState, inputResponses: accepted });
+    await call(key(), { requestState: 'v1.e30.e30', inputResponses: accepted });
     const lines = program.stderr
       .slice(before)
       .split('\n')
@@ -323,6 +287,8 @@ describe('on the wire', () => {
     expect(lines).toEqual([
       expect.objectContaining({ tool: 'delete_key', namespace: 'asked', code: 'invalid_input' }),
       expect.objectContaining({ tool: 'delete_key', namespace: 'asked', code: 'declined', upstream: [] }),
+      expect.objectContaining({ tool: 'delete_key', namespace: 'asked', code: 'invalid_state', upstream: [] }),
+      expect.objectContaining({ tool: 'delete_key', namespace: 'asked', code: 'invalid_state', upstream: [] }),
     ]);
   });
 });
