@@ -1,11 +1,13 @@
 /** What stays behind: in memory of many calls, in the store's files of calls and of sign-ins. */
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { WebSocket } from 'undici';
 import { freePort } from '../harness/free-port.ts';
 import type { Contenders } from './contenders.ts';
 import { load } from './load.ts';
 import { getFlow } from './measure.ts';
 import { filesKiB, residentMiB } from './process.ts';
-import { signedIn, startTeam } from './team.ts';
+import { signedIn, startTeam, storeFile } from './team.ts';
 import { toolCall } from './web-peer.ts';
 
 /** Bytes of a process's heap that are in use after a garbage collection, by its inspector. */
@@ -27,6 +29,14 @@ const heapInUse = async (port: number): Promise<number> => {
   return usedSize;
 };
 
+/** What the store takes once its log is in the file, as happens by itself when there is enough of it. */
+const storeKiB = (folder: string): number => {
+  const database = new Database(join(folder, storeFile));
+  database.pragma('wal_checkpoint(TRUNCATE)');
+  database.close();
+  return filesKiB(folder);
+};
+
 /** Calls of twenty users at once, then sign-ins one after the other. */
 export const growth = async (contenders: Contenders, { calls, signIns }: { readonly calls: number; readonly signIns: number }) => {
   const inspector = await freePort();
@@ -34,9 +44,9 @@ export const growth = async (contenders: Contenders, { calls, signIns }: { reado
   try {
     const posts = tokens.map((token) => toolCall(getFlow.name, getFlow.arguments, '2026-07-28', token));
     await load(ours, 20, Math.min(calls, 5000), posts);
-    const before = { heap: await heapInUse(inspector), resident: residentMiB(ours.pid), files: filesKiB(store) };
+    const before = { heap: await heapInUse(inspector), resident: residentMiB(ours.pid), files: storeKiB(store) };
     await load(ours, 20, calls, posts);
-    const after = { heap: await heapInUse(inspector), resident: residentMiB(ours.pid), files: filesKiB(store) };
+    const after = { heap: await heapInUse(inspector), resident: residentMiB(ours.pid), files: storeKiB(store) };
     await signedIn(
       client,
       Array.from({ length: signIns }, (_, i) => users[i % users.length] ?? ''),
@@ -47,7 +57,7 @@ export const growth = async (contenders: Contenders, { calls, signIns }: { reado
       bytesACall: (after.heap - before.heap) / calls,
       memory: [before.resident, after.resident],
       filesOfCalls: after.files - before.files,
-      files: filesKiB(store) - after.files,
+      files: storeKiB(store) - after.files,
     };
   } finally {
     await stop();

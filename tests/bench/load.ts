@@ -47,7 +47,7 @@ export const crowds = [1, 50, 500] as const;
 export type Crowd = (typeof crowds)[number];
 
 /** At least so many calls, and as many of each user: enough for a 99th percentile. */
-const callsOf = (users: number) => Math.max(600, users * 4);
+const callsOf = (users: number) => Math.max(2000, users * 8);
 
 export interface Rounds {
   readonly ours: Load[];

@@ -4,11 +4,13 @@
  */
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { postgresIsHere } from '../harness/postgres.ts';
 import { type Contenders, prepare } from './contenders.ts';
 import { growth } from './growth.ts';
 import { type Load, underLoad } from './load.ts';
 import { coldStart, memory, work } from './measure.ts';
 import { median, ratio } from './medians.ts';
+import { starts } from './starts.ts';
 import { onTheWeb, tokenCheck } from './web.ts';
 
 const { values: flags, positionals } = parseArgs({
@@ -27,6 +29,7 @@ const print = (...columns: readonly string[]) => {
   process.stdout.write(`${[name.padEnd(44), ...others.map((column) => column.padStart(9))].join('  ').trimEnd()}\n`);
 };
 const judge = (name: string, ours: string, other: string, value: number, most: number, unit = '', more = '') => {
+  const judged = most !== Number.POSITIVE_INFINITY;
   const good = value <= most;
   missed ||= !good;
   print(
@@ -34,8 +37,8 @@ const judge = (name: string, ours: string, other: string, value: number, most: n
     ours,
     other,
     `${unit ? value : value.toFixed(2)}${unit}`,
-    `${most}${unit}`,
-    most === Number.POSITIVE_INFINITY ? '' : good ? 'ok' : 'MISSED',
+    judged ? `${most}${unit}` : '',
+    judged ? (good ? 'ok' : 'MISSED') : '',
     more,
   );
 };
@@ -104,6 +107,18 @@ const load = async (contenders: Contenders): Promise<void> => {
   judge(`files, KiB that ${calls} calls add`, '', '', Math.round(filesOfCalls), 0, ' ');
   judge(`files, KiB that one of ${signIns} sign-ins adds`, '', '', Number((files / signIns).toFixed(1)), 16, ' ');
 };
+
+/** Replicas that all start at once. */
+const start = async (contenders: Contenders): Promise<void> => {
+  if (!postgresIsHere) return print('\nStart of replicas: not measured, PostgreSQL is not installed');
+  print('\nReplicas that start at once on one PostgreSQL, until all of them serve, beside as many bare servers.\n');
+  print('', 'ours', 'theirs', 'ratio', 'at most');
+  for (const [replicas, { empty, again, bare }] of await starts(contenders, 5)) {
+    judge(`${replicas} start`, ms(again), ms(bare), ratio(again, bare), 2);
+    judge(`${replicas} start, on an empty database`, ms(empty), ms(bare), ratio(empty, bare), 2.5);
+  }
+};
+
 const [short, long] = [
   { calls: 5000, signIns: 50 },
   { calls: 200_000, signIns: 1000 },
@@ -113,6 +128,7 @@ const contenders = await prepare(program, flags.node);
 try {
   if (!flags.load) await oneByOne(contenders);
   await load(contenders);
+  await start(contenders);
 } finally {
   await contenders.close();
 }

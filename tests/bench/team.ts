@@ -14,6 +14,16 @@ export const provider = async (count: number): Promise<{ idp: FakeIdp; users: re
   return { idp, users };
 };
 
+/** In the folder of the store. */
+export const storeFile = 'store.sqlite';
+
+/** The settings with which people sign in there. */
+export const signInAt = (idp: FakeIdp): Readonly<Record<string, string>> => ({
+  OIDC_ISSUER_URL: idp.url,
+  OIDC_CLIENT_ID: fakeClient.id,
+  OIDC_CLIENT_SECRET: fakeClient.secret,
+});
+
 /** Their access tokens, after they all signed in. */
 export const signedIn = async (client: Harness, users: readonly string[]): Promise<string[]> => {
   const clientId = await client.reg();
@@ -45,10 +55,8 @@ export const startTeam = async (
   const ours = await contenders.oursOnTheWeb(
     {
       ENCRYPTION_KEY: generateKey(),
-      KESTRA_MCP_STORE: join(store, 'store.sqlite'),
-      OIDC_ISSUER_URL: idp.url,
-      OIDC_CLIENT_ID: fakeClient.id,
-      OIDC_CLIENT_SECRET: fakeClient.secret,
+      KESTRA_MCP_STORE: join(store, storeFile),
+      ...signInAt(idp),
       ...settings,
     },
     node,

@@ -12,6 +12,9 @@ const newest = (existsSync(installed) ? readdirSync(installed) : []).sort((a, b)
 /** Where PostgreSQL's programs are, if they are installed. */
 const bin = newest && join(installed, newest, 'bin');
 
+/** Whether PostgreSQL is installed. */
+export const postgresIsHere = bin !== undefined;
+
 /** It refuses to run as root. */
 const account = process.getuid?.() === 0 && bin ? idsOf('postgres') : undefined;
 
