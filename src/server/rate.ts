@@ -14,8 +14,11 @@ interface Bucket {
   refilled: number;
 }
 
+/** Milliseconds. Not the time of day, which can be set back. */
+const monotonic = (): number => performance.now();
+
 /** Counts in this process: `perMinute` calls of each user, as many in one burst. */
-export const localRate = (perMinute: number, clock: () => number = Date.now): Rate => {
+export const localRate = (perMinute: number, clock: () => number = monotonic): Rate => {
   const buckets = new Map<string, Bucket>();
 
   let sweepAt = 10_000;
@@ -32,7 +35,7 @@ export const localRate = (perMinute: number, clock: () => number = Date.now): Ra
         sweepAt = Math.max(10_000, 2 * buckets.size);
       }
       if (tokens >= calls) return undefined;
-      throw tooMany(perMinute, ((calls - tokens) * 60) / perMinute);
+      throw tooMany(perMinute, calls, ((calls - tokens) * 60) / perMinute);
     },
   };
 };
@@ -41,15 +44,20 @@ const windowMs = 60_000;
 /** So many portions make a minute's calls. */
 const portions = 20;
 
-/** A refusal by the store holds for this long, or each refused call would ask it again. */
-const refusedMs = 1000;
+/** What the store said last holds for this long, or each refused call would ask it again. */
+const holdMs = 1000;
 
 interface Portion {
   left: number;
   /** When the rest of it is lost. */
   readonly until: number;
-  /** There is no other before that. */
-  readonly emptyUntil?: number;
+}
+
+/** So many calls, or more, need not ask before `until`. */
+interface Refusal {
+  readonly calls: number;
+  readonly until: number;
+  readonly retryAt: number;
 }
 
 /**
@@ -57,34 +65,43 @@ interface Portion {
  * used up, so a call seldom waits for the store; what is left of one after a minute is lost. While the store can't be asked, each replica
  * counts alone: nobody is refused for it.
  */
-export const sharedRate = (perMinute: number, store: Pick<RecordStore, 'count'>, log: Log): Rate => {
+export const sharedRate = (perMinute: number, store: Pick<RecordStore, 'count'>, log: Log, clock: () => number = monotonic): Rate => {
   const portion = Math.max(1, Math.floor(perMinute / portions));
-  const alone = localRate(perMinute);
+  const alone = localRate(perMinute, clock);
+  let aloneUntil = Number.NEGATIVE_INFINITY;
   const held = new Map<string, Portion>();
+  const refused = new Map<string, Refusal>();
   /** One question at a time for each user; the others wait for its answer. */
   const asking = new Map<string, Promise<void>>();
 
+  const portionOf = (user: string): Portion | undefined => {
+    const own = held.get(user);
+    return own && own.until > clock() ? own : undefined;
+  };
+
   /** @throws Busy */
   const spend = (user: string, calls: number): boolean => {
-    const own = held.get(user);
-    const now = performance.now();
-    if (!own || own.until <= now) return false;
-    if (own.left < calls && own.emptyUntil !== undefined) throw tooMany(perMinute, (own.emptyUntil - now) / 1000);
-    if (own.left < calls) return false;
-    own.left -= calls;
-    return true;
+    const own = portionOf(user);
+    if (own && own.left >= calls) {
+      own.left -= calls;
+      return true;
+    }
+    const no = refused.get(user);
+    const now = clock();
+    if (no && no.until > now && no.calls <= calls) throw tooMany(perMinute, calls, (no.retryAt - now) / 1000);
+    return false;
   };
 
   const ask = async (user: string, calls: number): Promise<void> => {
-    const now = performance.now();
-    if (held.size > 10_000) for (const [other, { until }] of held) if (until <= now) held.delete(other);
+    const now = clock();
+    for (const kept of [held, refused]) forgetOver(kept, now);
     let waitMs = windowMs;
     for (const cost of new Set([Math.max(portion, calls), calls])) {
       const { allowed, retryAfterMs } = await store.count(`calls\n${user}`, { limit: perMinute, windowMs, cost });
-      if (allowed) return void held.set(user, { left: cost, until: now + windowMs });
+      if (allowed) return void held.set(user, { left: cost + (portionOf(user)?.left ?? 0), until: now + windowMs });
       waitMs = retryAfterMs;
     }
-    held.set(user, { left: 0, until: now + Math.min(waitMs, refusedMs), emptyUntil: now + waitMs });
+    refused.set(user, { calls, until: now + Math.min(waitMs, holdMs), retryAt: now + waitMs });
   };
 
   const take = async (user: string, calls: number): Promise<void> => {
@@ -98,16 +115,23 @@ export const sharedRate = (perMinute: number, store: Pick<RecordStore, 'count'>,
   return {
     take: (user, calls) => {
       if (spend(user, calls)) return undefined;
+      if (aloneUntil > clock()) return alone.take(user, calls);
       return take(user, calls).catch((thrown: unknown) => {
         if (thrown instanceof Busy) throw thrown;
-        log.warn({ err: thrown }, 'calls are counted here alone: the store can not be asked');
+        if (aloneUntil <= clock()) log.warn({ err: thrown }, 'calls are counted here alone: the store can not be asked');
+        aloneUntil = clock() + holdMs;
         return alone.take(user, calls);
       });
     },
   };
 };
 
-const tooMany = (perMinute: number, seconds: number): Busy => {
+const forgetOver = (kept: Map<string, { readonly until: number }>, now: number): void => {
+  if (kept.size > 10_000) for (const [user, { until }] of kept) if (until <= now) kept.delete(user);
+};
+
+const tooMany = (perMinute: number, calls: number, seconds: number): Busy => {
+  if (calls > perMinute) return new Busy(`A request may hold ${perMinute} calls, the most of yours in a minute. Send fewer together.`, 1);
   const wait = Math.max(1, Math.ceil(seconds));
   return new Busy(`That is more than ${perMinute} calls in a minute. Wait ${wait} seconds or more.`, wait);
 };

@@ -67,7 +67,7 @@ describePostgres('faults of PostgreSQL', () => {
       expect(new Set(results.map(({ code }) => code))).toEqual(new Set(['unavailable']));
       expect(Math.max(...results.map(({ ms }) => ms))).toBeLessThan(2000);
       expect(inspect(results, { depth: 12 })).not.toContain('CANARY');
-      expect(stood).toBeLessThan(200);
+      expect(stood).toBeLessThan(50);
       // A new connection is accepted by the kernel and answered by nobody.
       expect(await timed(store.check())).toMatchObject({ code: 'unavailable' });
     } finally {
