@@ -3,6 +3,7 @@ import { parseEnv } from 'node:util';
 import type { BuiltInRole } from './access/permission.ts';
 import { PublicError } from './errors.ts';
 import { isLoopbackHost, parsePublicUrl } from './public-url.ts';
+import { secretsIn } from './redaction.ts';
 import {
   beneath,
   type Environment,
@@ -149,6 +150,8 @@ export interface Config {
   readonly defaultScopes: string;
   /** Which tools are listed, by name or subject, and whether any may change something. */
   readonly tools: { readonly direct: readonly string[]; readonly readOnly: boolean };
+  /** What must never be read in a log. */
+  readonly secrets: readonly string[];
   /** What an administrator should know about these settings, though they can be used. */
   readonly warnings: readonly string[];
 }
@@ -164,6 +167,7 @@ export const readConfig = (environment: Environment, envFile?: string): Config =
   return Object.freeze({
     transport: s.KESTRA_MCP_TRANSPORT,
     logLevel: s.KESTRA_MCP_LOG_LEVEL,
+    secrets: secretsIn(env),
     kestra: Object.freeze({
       url: s.KESTRA_API_URL.replace(/\/+$/, '').replace(/\/api\/v1$/, ''),
       tenant: s.KESTRA_TENANT,

@@ -23,7 +23,8 @@ const partOf = (path: string): string => path.split('/')[1]?.replace(/\.ts$/, ''
 const arrows: Readonly<Record<string, readonly string[]>> = {
   version: [],
   errors: [],
-  log: ['errors'],
+  redaction: [],
+  log: ['errors', 'redaction'],
   nearest: [],
   'public-url': ['errors'],
   access: ['errors', 'config', 'log'],
@@ -31,7 +32,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'settings-limits': ['setting-kinds'],
   'settings-telemetry': ['setting-kinds'],
   settings: ['errors', 'access', 'nearest', 'setting-kinds', 'settings-limits', 'settings-telemetry'],
-  config: ['errors', 'access', 'settings', 'settings-limits', 'settings-telemetry', 'public-url'],
+  config: ['errors', 'access', 'settings', 'settings-limits', 'settings-telemetry', 'public-url', 'redaction'],
   telemetry: ['errors', 'log'],
   kestra: ['errors', 'config', 'log', 'telemetry'],
   tools: ['kestra', 'access', 'errors'],

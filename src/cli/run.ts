@@ -69,7 +69,7 @@ export const run = async (argv: readonly string[]): Promise<number> => {
     if (error instanceof PublicError) return complain(`The settings can't be used:\n${error.message}`);
     throw error;
   }
-  const log = createLog(config.logLevel);
+  const log = createLog(config.logLevel, config);
   // An unhandled rejection comes here too. What the process knows can't be trusted afterwards.
   process.on('uncaughtException', (error) => {
     log.error({ err: error }, 'failed');

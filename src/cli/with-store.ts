@@ -16,7 +16,7 @@ export const withStore = async <T>(
   use: (store: Store) => Promise<T>,
   options: { allowMissingKeys?: boolean } = {},
 ): Promise<T> => {
-  const audit = config.telemetry.auditFile === undefined ? undefined : openAudit(config, createLog(config.logLevel));
+  const audit = config.telemetry.auditFile === undefined ? undefined : openAudit(config, createLog(config.logLevel, config));
   const store = await openStore(config.store.location, {
     keyring: parseKeyring(config.store.keys),
     lifetimes: config.lifetimes,

@@ -36,7 +36,7 @@ const spent = async (rates: readonly Rate[]): Promise<number> => {
 };
 
 const describeRate = ({ name, place }: Engine) =>
-  describe(`P14 a user's minute is one for all replicas, on ${name}`, () => {
+  describe.each([name])('P14 the minute of a user is one for all replicas, on %s', () => {
     let clock: Clock;
     let where: Place;
     let stores: Store[];
