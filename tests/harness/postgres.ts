@@ -10,7 +10,7 @@ import { freePort } from './free-port.ts';
 const installed = '/usr/lib/postgresql';
 const newest = (existsSync(installed) ? readdirSync(installed) : []).sort((a, b) => Number(b) - Number(a))[0];
 /** Where PostgreSQL's programs are, if they are installed. */
-const bin = newest && join(installed, newest, 'bin');
+export const bin = newest && join(installed, newest, 'bin');
 
 /** Whether PostgreSQL is installed. */
 export const postgresIsHere = bin !== undefined;
