@@ -3,8 +3,8 @@ const looks: readonly (readonly [RegExp, string])[] = [
   [/\b(kmcp_[a-z]+_)[\w-]{16,}/g, '$1…'],
   [/\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*/g, 'eyJ…'],
   [/\b(Bearer|Basic) +[\w.~+/=-]{8,}/gi, '$1 …'],
-  // A password in a URL.
-  [/([a-z][a-z0-9+.-]*:\/\/[^\s:/?#@"\\]*:)[^\s/?#@"\\]+@/gi, '$1…@'],
+  // A password in a URL. An issuer and the subject behind a bar are none.
+  [/([a-z][a-z0-9+.-]*:\/\/[^\s:/?#@"\\]*:)[^\s/?#@|"\\]+@/gi, '$1…@'],
   // As a parameter of a query or a form, and as a member of JSON, which may stand in a text that is JSON itself.
   [/\b((?:access|refresh|id|api)_?token|client_secret|code_verifier|password|passwd|code)=[^&\s"\\]{6,}/gi, '$1=…'],
   [

@@ -42,7 +42,8 @@ with \`run_tool\`. \`KESTRA_MCP_TOOLS\` changes which are listed. Whichever way 
 **Effect**: *read* changes nothing; *write* changes something that can be changed back; *run* starts work, which can do anything; *destroy* stops or removes
 something; *session* concerns the caller alone. \`KESTRA_MCP_READ_ONLY\` leaves those that read. What removes for good asks for a second call with \`confirm\`;
 what acts on many says first how many, with a sample, and acts on exactly those. A client that can show its user a form (elicitation) is asked to: then the
-user confirms, once and exactly what they were shown, and the model can not do it for them.
+user confirms, once and exactly what they were shown, and the model can not do it for them. (Over HTTP a client of MCP 2025-11-25 can
+be asked where one replica serves; its answer might reach another.)
 
 **Kestra**: \`all\` are the lines ${lines.map((line) => `${line}.x`).join(' and ')}. **Operations** are Kestra's own, by their names in Kestra 2; a tool can reach no others.
 

@@ -92,7 +92,7 @@ describe('A46 what the log never holds', () => {
     const fields = {
       request_id: 'q3_xYz-01234',
       code: 'kestra_timeout',
-      user: 'https://login.example.com|sub-eve',
+      user: 'https://login.example.com:8443|eve@example.com',
       path: '/oauth/callback',
     };
     const line = logged(fields, 'exit code=1: get http://localhost:8080/api/v1/main/flows of company.team failed, tokens: 12');
