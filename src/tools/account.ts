@@ -22,7 +22,7 @@ export const authStatus = recipe({
     'Who you are here, your roles and namespaces, whether Kestra accepts your credential, which tools you may call and what the others need.',
   permissions: [],
   effect: 'session',
-  input: z.strictObject({}),
+  input: () => z.strictObject({}),
   uses: ['getCurrentUser', 'searchFlows'],
   run: async (_, context) => {
     const { principal, registration, scopes } = context.session;
@@ -128,7 +128,8 @@ export const registerKestraToken = recipe({
   permissions: [],
   effect: 'session',
   keeps: true,
-  input: z.strictObject({ token: z.string().min(1).max(10_000).optional().describe('leave out: what is typed here reaches the model') }),
+  input: () =>
+    z.strictObject({ token: z.string().min(1).max(10_000).optional().describe('leave out: what is typed here reaches the model') }),
   uses: [],
   run: async ({ token }, { session }) => {
     const { registration } = session;

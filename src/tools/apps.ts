@@ -15,7 +15,7 @@ export const listApps = tool('searchAppsFromCatalog')({
   description: 'The apps of the catalog (Enterprise). Then get_app.',
   permissions: ['kestra.app.read'],
   effect: 'read',
-  input: z.strictObject({ query, page, size }),
+  input: () => z.strictObject({ query, page, size }),
   call: ({ query, page, size }) => ({ query: { page, size, filters: matching(query) } }),
   show: ({ total, results }, { query, page, size }) =>
     answer({
@@ -38,13 +38,14 @@ export const getApp = recipe({
   description: "An app's YAML source (Enterprise).",
   permissions: ['kestra.app.read'],
   effect: 'read',
-  input: z.strictObject({
-    uid: z
-      .string()
-      .min(1)
-      .max(100)
-      .regex(/^[A-Za-z0-9]+$/, 'is not an app uid: see list_apps'),
-  }),
+  input: () =>
+    z.strictObject({
+      uid: z
+        .string()
+        .min(1)
+        .max(100)
+        .regex(/^[A-Za-z0-9]+$/, 'is not an app uid: see list_apps'),
+    }),
   target: ({ uid }) => ({ appUid: uid }),
   uses: ['getApp'],
   run: async ({ uid }, { invoke }) => {
@@ -64,12 +65,13 @@ export const createApp = tool('createApp')({
   description: 'Create an app from its YAML source (Enterprise).',
   permissions: ['kestra.app.write'],
   effect: 'write',
-  input: z.strictObject({
-    app_data: z
-      .union([z.string().min(1), z.record(z.string(), z.unknown())], 'is YAML, or an object')
-      .describe('YAML, or the same as an object')
-      .transform((app) => parseSource(typeof app === 'string' ? app : stringify(app))),
-  }),
+  input: () =>
+    z.strictObject({
+      app_data: z
+        .union([z.string().min(1), z.record(z.string(), z.unknown())], 'is YAML, or an object')
+        .describe('YAML, or the same as an object')
+        .transform((app) => parseSource(typeof app === 'string' ? app : stringify(app))),
+    }),
   target: ({ app_data }) => ({ namespace: app_data.namespace }),
   call: ({ app_data }) => ({ body: app_data.text }),
   show: ({ uid, namespace, name, disabled }) =>

@@ -16,7 +16,7 @@ export const describeInputs = recipe({
   description: 'The inputs of a flow as a JSON schema: types, choices, defaults, which are required. Then execute_flow.',
   permissions: ['kestra.flow.read'],
   effect: 'read',
-  input: z.strictObject({ namespace, flow_id: flowId }),
+  input: () => z.strictObject({ namespace, flow_id: flowId }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['getFlow', 'searchFlows', 'validateNewExecutionInputs'],
   run: async ({ namespace, flow_id }, context) => {

@@ -17,7 +17,7 @@ export const diagnoseExecution = recipe({
     'Why an execution failed, warns, waits or does not go on: the cause, the failed tasks and subflows, their logs and source, since when, what changed since the last success, and what to try.',
   permissions: ['kestra.execution.read'],
   effect: 'read',
-  input: z.strictObject({ execution_id: executionId }),
+  input: () => z.strictObject({ execution_id: executionId }),
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: diagnosisUses,
   run: async ({ execution_id }, context) => {

@@ -8,7 +8,7 @@ export const executeFlow = recipe({
     'Start a flow and wait for its end; a failure is explained. If the time is up first, go on with get_execution, never start it again. Cancelling stops the waiting, not the execution.',
   permissions: ['kestra.flow.execute'],
   effect: 'run',
-  input: runInput,
+  input: () => runInput,
   target: ({ namespace }) => ({ namespace }),
   uses: runUses,
   run: runFlow,

@@ -16,13 +16,14 @@ export const getExecutionLogs = recipe({
   description: 'The last log lines of an execution, newest first, and its last errors where they are older than those.',
   permissions: ['kestra.log.read'],
   effect: 'read',
-  input: z.strictObject({
-    execution_id: executionId,
-    task_id: z.string().min(1).max(256).optional(),
-    min_level: z.enum(levels).optional(),
-    query: query.describe('a text in the message'),
-    tail: z.int().min(1).max(1000).default(100).describe('how many lines'),
-  }),
+  input: () =>
+    z.strictObject({
+      execution_id: executionId,
+      task_id: z.string().min(1).max(256).optional(),
+      min_level: z.enum(levels).optional(),
+      query: query.describe('a text in the message'),
+      tail: z.int().min(1).max(1000).default(100).describe('how many lines'),
+    }),
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: ['getExecution', 'listLogsFromExecution'],
   run: async ({ execution_id, task_id, min_level, query, tail }, context) => {

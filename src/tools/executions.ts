@@ -18,12 +18,13 @@ export const getExecution = recipe({
     "An execution's state, tasks, inputs and outputs, and why it failed; with task_id also that task's outputs. With wait it follows until the end, or until the time is up.",
   permissions: ['kestra.execution.read'],
   effect: 'read',
-  input: z.strictObject({
-    execution_id: executionId,
-    task_id: z.string().min(1).max(256).optional(),
-    wait,
-    timeout_seconds: timeoutSeconds,
-  }),
+  input: () =>
+    z.strictObject({
+      execution_id: executionId,
+      task_id: z.string().min(1).max(256).optional(),
+      wait,
+      timeout_seconds: timeoutSeconds,
+    }),
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: [...diagnosisUses, 'followExecution', 'getTaskOutputsInformation', 'getTaskRunOutputs'],
   run: async ({ execution_id, task_id, wait, timeout_seconds }, context) => {
@@ -80,7 +81,8 @@ export const listExecutions = recipe({
   description: 'The executions of one flow, newest first. Then get_execution for one in full.',
   permissions: ['kestra.execution.read'],
   effect: 'read',
-  input: z.strictObject({ namespace, flow_id: flowId, state: z.enum(states, `is one of ${states.join(', ')}`).optional(), page, size }),
+  input: () =>
+    z.strictObject({ namespace, flow_id: flowId, state: z.enum(states, `is one of ${states.join(', ')}`).optional(), page, size }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['searchExecutions', 'getFlow', 'searchFlows'],
   run: async ({ namespace, flow_id, state, page, size }, context) => {
@@ -110,7 +112,7 @@ export const killExecution = recipe({
   description: 'Stop a running execution and its subflows. It stays in the history; nothing is deleted.',
   permissions: ['kestra.execution.write'],
   effect: 'destroy',
-  input: z.strictObject({ execution_id: executionId }),
+  input: () => z.strictObject({ execution_id: executionId }),
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: ['getExecution', 'killExecution'],
   run: async ({ execution_id }, context) => {

@@ -16,7 +16,7 @@ export const listFlows = recipe({
   description: 'The flows of a namespace, by id. Then get_flow, execute_flow or list_executions.',
   permissions: ['kestra.flow.read'],
   effect: 'read',
-  input: z.strictObject({ namespace, children, query, page, size }),
+  input: () => z.strictObject({ namespace, children, query, page, size }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['searchFlows'],
   run: async ({ namespace, children, query, page, size }, context) => {
@@ -59,7 +59,7 @@ export const getFlow = recipe({
     "A flow's YAML source, inputs and triggers. Before you change it, note the revision: it is the expected_revision of create_or_update_flow.",
   permissions: ['kestra.flow.read'],
   effect: 'read',
-  input: z.strictObject({ namespace, flow_id: flowId, revision: z.int().min(1).optional().describe('an older one') }),
+  input: () => z.strictObject({ namespace, flow_id: flowId, revision: z.int().min(1).optional().describe('an older one') }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['getFlow', 'searchFlows'],
   run: async ({ namespace, flow_id, revision }, context) => {

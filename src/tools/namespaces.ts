@@ -11,7 +11,7 @@ export const searchNamespaces = tool('searchNamespaces')({
   permissions: ['kestra.namespace.read'],
   effect: 'read',
   anywhere: true,
-  input: z.strictObject({ query, page, size }),
+  input: () => z.strictObject({ query, page, size }),
   call: ({ query, page, size }) => ({ query: { page, size, filters: matching(query) } }),
   show: ({ total, results }, { query, page, size }) =>
     answer({

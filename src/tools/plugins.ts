@@ -36,7 +36,7 @@ export const searchPlugins = recipe({
   permissions: ['kestra.plugin.read'],
   effect: 'read',
   anywhere: true,
-  input: z.strictObject({ query: z.string().min(1).max(500), page, size }),
+  input: () => z.strictObject({ query: z.string().min(1).max(500), page, size }),
   uses: ['listPlugins'],
   run: async ({ query, page, size }, { invoke }) => {
     const all = await installed(invoke);
@@ -61,13 +61,14 @@ export const getPluginSchema = recipe({
   permissions: ['kestra.plugin.read'],
   effect: 'read',
   anywhere: true,
-  input: z.strictObject({
-    type: z
-      .string()
-      .max(256)
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'is not a type: see search_plugins')
-      .describe('e.g. io.kestra.plugin.core.log.Log'),
-  }),
+  input: () =>
+    z.strictObject({
+      type: z
+        .string()
+        .max(256)
+        .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'is not a type: see search_plugins')
+        .describe('e.g. io.kestra.plugin.core.log.Log'),
+    }),
   uses: ['getPluginDocumentation', 'listPlugins'],
   run: async ({ type }, context): Promise<Answer> => {
     const documentation = await ifFound(context.invoke('getPluginDocumentation', { path: { cls: type } }));

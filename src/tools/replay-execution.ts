@@ -19,12 +19,13 @@ export const replayExecution = recipe({
     'Start a new execution like an earlier one: with its inputs, or some changed; from the beginning, or from a task, keeping the outputs before it. It does not wait.',
   permissions: ['kestra.flow.execute'],
   effect: 'run',
-  input: z.strictObject({
-    execution_id: executionId,
-    task_id: z.string().min(1).max(256).optional().describe('begin here'),
-    inputs: z.record(z.string(), z.unknown()).optional().describe('only those that change'),
-    revision: z.int().min(1).optional().describe('default: that of the execution'),
-  }),
+  input: () =>
+    z.strictObject({
+      execution_id: executionId,
+      task_id: z.string().min(1).max(256).optional().describe('begin here'),
+      inputs: z.record(z.string(), z.unknown()).optional().describe('only those that change'),
+      revision: z.int().min(1).optional().describe('default: that of the execution'),
+    }),
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: ['getExecution', 'getFlow', 'replayExecution', 'replayExecutionWithinputs'],
   run: async ({ execution_id, task_id, inputs, revision }, context) => {

@@ -15,7 +15,7 @@ export const restartExecution = recipe({
     'Run a failed execution again from the task that failed: the same execution, the same inputs. To run all of it again: replay_execution.',
   permissions: ['kestra.execution.write'],
   effect: 'run',
-  input: z.strictObject({ execution_id: executionId, revision: z.int().min(1).optional().describe('of the flow, once mended') }),
+  input: () => z.strictObject({ execution_id: executionId, revision: z.int().min(1).optional().describe('of the flow, once mended') }),
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: ['getExecution', 'restartExecution'],
   run: async ({ execution_id, revision }, context) => {

@@ -19,7 +19,7 @@ export const resumeExecution = recipe({
   description: 'Let a paused execution, or one at a breakpoint, go on. A Pause task may ask for inputs, such as an approval: ask the user.',
   permissions: ['kestra.execution.write'],
   effect: 'run',
-  input: z.strictObject({ execution_id: executionId, inputs: z.record(z.string(), z.unknown()).optional() }),
+  input: () => z.strictObject({ execution_id: executionId, inputs: z.record(z.string(), z.unknown()).optional() }),
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: ['getExecution', 'getFlow', 'resumeExecution', 'resumeExecutionFromBreakpoint'],
   run: async ({ execution_id, inputs = {} }, context) => {

@@ -9,7 +9,7 @@ export const runTool = recipe({
   description: 'Call a tool that search_tools found.',
   permissions: [],
   effect: 'run',
-  input: z.strictObject({ name: z.string().min(1).max(100), arguments: z.record(z.string(), z.unknown()).optional() }),
+  input: () => z.strictObject({ name: z.string().min(1).max(100), arguments: z.record(z.string(), z.unknown()).optional() }),
   uses: [],
   run: async () => {
     throw new PublicError('internal', 'run_tool was not resolved.');

@@ -20,11 +20,12 @@ export const createOrUpdateFlow = recipe({
     'Validate a flow and save it: a new one is created, an existing one gets a new revision. With dry_run nothing is saved: it says whether Kestra accepts the flow and shows the diff. Then execute_flow.',
   permissions: ['kestra.flow.write'],
   effect: 'write',
-  input: z.strictObject({
-    source: z.string().min(1, 'may not be empty').describe('the whole flow, YAML').transform(parseSource),
-    expected_revision: z.int().min(0).optional().describe('refuse if the flow has another; 0: refuse if it exists'),
-    dry_run: z.boolean().optional(),
-  }),
+  input: () =>
+    z.strictObject({
+      source: z.string().min(1, 'may not be empty').describe('the whole flow, YAML').transform(parseSource),
+      expected_revision: z.int().min(0).optional().describe('refuse if the flow has another; 0: refuse if it exists'),
+      dry_run: z.boolean().optional(),
+    }),
   target: ({ source }) => ({ namespace: source.namespace }),
   uses: ['validateFlows', 'getFlow', 'createFlow', 'updateFlow'],
   run: async ({ source, expected_revision, dry_run }, context) => {

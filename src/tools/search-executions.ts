@@ -26,7 +26,7 @@ export const searchExecutions = recipe({
     'Find executions across flows, newest first: by state, labels or when they started (with Z or an offset). Then diagnose_execution or get_execution.',
   permissions: ['kestra.execution.read'],
   effect: 'read',
-  input,
+  input: () => input,
   target: ({ namespace }) => ({ namespace }),
   uses: ['searchExecutions', 'searchFlows', 'getFlow'],
   run: async (input, context) => {

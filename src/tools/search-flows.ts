@@ -30,7 +30,7 @@ export const searchFlows = recipe({
     'Find flows in any namespace by text, label, or what their YAML says (which looks in the namespaces below too). Then get_flow.',
   permissions: ['kestra.flow.read'],
   effect: 'read',
-  input,
+  input: () => input,
   target: ({ namespace }) => ({ namespace }),
   uses: ['searchFlows', 'searchFlowsBySourceCode'],
   run: (input, context) => (input.in_source ? inSource(input, context) : byName(input, context)),

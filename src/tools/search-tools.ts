@@ -15,11 +15,12 @@ export const searchTools = recipe({
     'Find the tools that are not listed: bulk actions, backfills, triggers, files, key-values, secrets, revisions, graphs, … Call one with run_tool.',
   permissions: [],
   effect: 'session',
-  input: z.strictObject({
-    query: query.describe('e.g. "pause backfill"; without it, all names'),
-    subject: z.enum(subjects).optional(),
-    effect: z.enum(['read', 'write', 'run', 'destroy']).optional(),
-  }),
+  input: () =>
+    z.strictObject({
+      query: query.describe('e.g. "pause backfill"; without it, all names'),
+      subject: z.enum(subjects).optional(),
+      effect: z.enum(['read', 'write', 'run', 'destroy']).optional(),
+    }),
   uses: [],
   run: async ({ query, subject, effect }, context) => {
     const there = await available(context);

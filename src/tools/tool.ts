@@ -63,7 +63,8 @@ interface About<In extends z.ZodObject> {
   readonly anywhere?: true;
   /** For Kestra Enterprise alone, though one of its operations is everybody's. */
   readonly enterprise?: true;
-  readonly input: In;
+  /** Made when it is first asked for: most of a session's tools are never used, and a schema costs more to make than to read. */
+  readonly input: () => In;
   readonly target?: (input: z.output<In>) => Target;
 }
 
@@ -74,7 +75,8 @@ export interface Prepared {
 }
 
 /** What the rest of the house sees of a tool: no generics. */
-export interface Tool extends Omit<About<z.ZodObject>, 'target'> {
+export interface Tool extends Omit<About<z.ZodObject>, 'target' | 'input'> {
+  readonly input: z.ZodObject;
   /** The only operations that it can reach. */
   readonly uses: readonly OperationId[];
   /** It concerns no namespace and its list can't be narrowed to any: nothing for a caller whose grants name some. */
@@ -132,13 +134,21 @@ export const tool =
 export const recipe = <const Uses extends readonly OperationId[], In extends z.ZodObject>(
   about: About<In> & { uses: Uses; run: (input: z.output<In>, context: Context<Uses[number]>) => Promise<Answer> },
 ): Tool => {
-  const { run, target, ...rest } = about;
+  const { run, target, input, ...rest } = about;
+  let schema: In | undefined;
+  const made = (): In => {
+    schema ??= input();
+    return schema;
+  };
   return {
     ...rest,
+    get input() {
+      return made();
+    },
     wide: !target && !rest.anywhere && rest.effect !== 'session',
     prepare: (args) => {
-      const input = parse(about.input, args);
-      return { target: target?.(input) ?? {}, run: (context) => run(input, context) };
+      const understood = parse(made(), args);
+      return { target: target?.(understood) ?? {}, run: (context) => run(understood, context) };
     },
   };
 };

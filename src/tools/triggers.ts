@@ -12,7 +12,7 @@ export const searchTriggers = recipe({
   description: 'When flows start by themselves: triggers with their next and last evaluation, whether disabled, locked or in a backfill.',
   permissions: ['kestra.trigger.read'],
   effect: 'read',
-  input: z.strictObject({ namespace: namespace.optional(), children, flow_id: flowId.optional(), page, size }),
+  input: () => z.strictObject({ namespace: namespace.optional(), children, flow_id: flowId.optional(), page, size }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['searchTriggers', 'getFlow', 'searchFlows'],
   run: async ({ namespace, children, flow_id, page, size }, context) => {

@@ -10,7 +10,7 @@ export const validateFlow = recipe({
   description: "Kestra's verdict on a flow's YAML, with the lines where its problems are. Nothing is saved. Then create_or_update_flow.",
   permissions: ['kestra.flow.read'],
   effect: 'read',
-  input: z.strictObject({ source: z.string().min(1, 'may not be empty').describe('the whole flow').transform(parseSource) }),
+  input: () => z.strictObject({ source: z.string().min(1, 'may not be empty').describe('the whole flow').transform(parseSource) }),
   target: ({ source }) => ({ namespace: source.namespace }),
   uses: ['validateFlows'],
   run: async ({ source }, { invoke }) => {

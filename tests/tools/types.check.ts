@@ -12,7 +12,7 @@ const about = {
   description: 'x',
   permissions: ['kestra.flow.read'],
   effect: 'read',
-  input: z.strictObject({ a: z.string(), n: z.int() }),
+  input: () => z.strictObject({ a: z.string(), n: z.int() }),
 } as const;
 const show = () => answer({});
 

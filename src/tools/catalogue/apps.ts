@@ -31,14 +31,15 @@ export const updateApp = recipe({
   description: 'Save a new YAML source of an app (Enterprise). get_app has the present one; dry_run only shows the diff.',
   permissions: ['kestra.app.write'],
   effect: 'write',
-  input: z.strictObject({
-    uid,
-    app_data: z
-      .union([z.string().min(1), z.record(z.string(), z.unknown())], 'is YAML, or an object')
-      .describe('YAML, or the same as an object')
-      .transform((app) => parseSource(typeof app === 'string' ? app : stringify(app))),
-    dry_run: z.boolean().optional(),
-  }),
+  input: () =>
+    z.strictObject({
+      uid,
+      app_data: z
+        .union([z.string().min(1), z.record(z.string(), z.unknown())], 'is YAML, or an object')
+        .describe('YAML, or the same as an object')
+        .transform((app) => parseSource(typeof app === 'string' ? app : stringify(app))),
+      dry_run: z.boolean().optional(),
+    }),
   target: ({ uid, app_data }) => ({ appUid: uid, namespace: app_data.namespace }),
   uses: ['getApp', 'updateApp'],
   run: async ({ uid, app_data, dry_run }, context) => {
@@ -61,7 +62,7 @@ const switching = (operation: 'enableApp' | 'disableApp'): Tool => {
       : 'Put a disabled app back into the catalog (Enterprise).',
     permissions: ['kestra.app.write'],
     effect: 'write',
-    input: z.strictObject({ uid }),
+    input: () => z.strictObject({ uid }),
     target,
     uses: ['getApp', operation],
     run: async ({ uid }, context) => {
@@ -83,7 +84,7 @@ export const deleteApp = recipe({
   description: 'Delete an app (Enterprise); the flow behind it stays. get_app has its source, should it be wanted again.',
   permissions: ['kestra.app.delete'],
   effect: 'destroy',
-  input: z.strictObject({ uid, confirm }),
+  input: () => z.strictObject({ uid, confirm }),
   target,
   uses: ['getApp', 'deleteApp'],
   run: async ({ uid, confirm }, context) => {
@@ -108,7 +109,7 @@ export const executeApp = recipe({
   permissions: ['kestra.app.read', 'kestra.app.execute', 'kestra.flow.execute'],
   effect: 'run',
   enterprise: true,
-  input: runInput.omit({ namespace: true, flow_id: true, revision: true }).extend({ uid }),
+  input: () => runInput.omit({ namespace: true, flow_id: true, revision: true }).extend({ uid }),
   target,
   uses: ['getApp', ...runUses] as const,
   run: async ({ uid, ...how }, context) => {

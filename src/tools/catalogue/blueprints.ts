@@ -23,7 +23,7 @@ export const searchBlueprints = recipe({
   permissions: ['kestra.blueprint.read'],
   effect: 'read',
   anywhere: true,
-  input: z.strictObject({ query: z.string().min(1).max(200), page, size }),
+  input: () => z.strictObject({ query: z.string().min(1).max(200), page, size }),
   uses: ['searchBlueprints'],
   run: async ({ query, page, size }, { invoke }) => {
     const { total, results } = await fetched(
@@ -48,12 +48,13 @@ export const getBlueprint = recipe({
   permissions: ['kestra.blueprint.read'],
   effect: 'read',
   anywhere: true,
-  input: z.strictObject({
-    blueprint_id: z
-      .string()
-      .max(256)
-      .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]*$/, 'is not the id of a blueprint'),
-  }),
+  input: () =>
+    z.strictObject({
+      blueprint_id: z
+        .string()
+        .max(256)
+        .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]*$/, 'is not the id of a blueprint'),
+    }),
   uses: ['getBlueprint', 'getBlueprintSource'],
   run: async ({ blueprint_id }, { invoke }) => {
     const path = { kind: 'FLOW', id: blueprint_id } as const;

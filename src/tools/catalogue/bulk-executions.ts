@@ -104,7 +104,7 @@ const bulk = <Id extends OperationId>(action: Action<Id>): Tool => {
     keywords: `bulk all many ${keywords}`,
     permissions: ['kestra.execution.read', ...permissions],
     effect,
-    input: z.strictObject({ ...filter, ...more, confirm: confirmBulk }),
+    input: () => z.strictObject({ ...filter, ...more, confirm: confirmBulk }),
     target: (given) => ({ namespace: (given as Given).namespace }),
     uses: ['searchExecutions', 'getExecution', operation] as const,
     run: async (given, context) => {

@@ -26,7 +26,7 @@ const ofFlows = (operation: Operation, { name, title, description, done, effect 
     keywords: 'bulk all many',
     permissions: ['kestra.flow.read', operation === 'deleteFlowsByIds' ? 'kestra.flow.delete' : 'kestra.flow.write'],
     effect,
-    input: z.strictObject({ namespace, children, query, confirm: confirmBulk }),
+    input: () => z.strictObject({ namespace, children, query, confirm: confirmBulk }),
     target: ({ namespace }) => ({ namespace }),
     uses: ['searchFlows', operation],
     run: async ({ namespace, children, query, confirm }, context) => {
@@ -67,7 +67,7 @@ const ofTriggers = (disabled: boolean): Tool => {
     keywords: 'bulk all many maintenance schedules pause',
     permissions: ['kestra.trigger.read', 'kestra.trigger.write'],
     effect: 'write',
-    input: z.strictObject({ namespace, children, flow_id: flowId.optional(), confirm: confirmBulk }),
+    input: () => z.strictObject({ namespace, children, flow_id: flowId.optional(), confirm: confirmBulk }),
     target: ({ namespace }) => ({ namespace }),
     uses: ['searchTriggers', 'disabledTriggersByIds'],
     run: async ({ namespace, children, flow_id, confirm }, context) => {

@@ -12,12 +12,13 @@ export const deleteExecution = recipe({
   description: 'Delete an execution for good, with its logs, metrics and files. To stop one that runs use kill_execution.',
   permissions: ['kestra.execution.delete'],
   effect: 'destroy',
-  input: z.strictObject({
-    execution_id: executionId,
-    keep_logs: z.boolean().optional(),
-    keep_files: z.boolean().optional(),
-    confirm,
-  }),
+  input: () =>
+    z.strictObject({
+      execution_id: executionId,
+      keep_logs: z.boolean().optional(),
+      keep_files: z.boolean().optional(),
+      confirm,
+    }),
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: ['getExecution', 'deleteExecution'],
   run: async ({ execution_id, keep_logs, keep_files, confirm }, context) => {

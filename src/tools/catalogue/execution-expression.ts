@@ -20,11 +20,12 @@ export const evaluateExpression = recipe({
   permissions: ['kestra.execution.write', 'kestra.kv.read', 'kestra.file.read'],
   everywhere: ['kestra.kv.read', 'kestra.file.read'],
   effect: 'write',
-  input: z.strictObject({
-    execution_id: executionId,
-    expression: z.string().min(1).max(most),
-    task_run_id: executionId.optional(),
-  }),
+  input: () =>
+    z.strictObject({
+      execution_id: executionId,
+      expression: z.string().min(1).max(most),
+      task_run_id: executionId.optional(),
+    }),
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: ['getExecution', 'evalExpression', 'evalTaskRunExpression'],
   run: async ({ execution_id, expression, task_run_id }, context) => {

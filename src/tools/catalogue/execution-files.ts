@@ -27,7 +27,7 @@ export const listOutputFiles = recipe({
   keywords: 'download result artifact csv',
   permissions: ['kestra.execution.read'],
   effect: 'read',
-  input: z.strictObject({ execution_id: executionId }),
+  input: () => z.strictObject({ execution_id: executionId }),
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: ['getExecution', 'getTaskOutputsInformation', 'getTaskRunOutputs', 'getFileMetadatasFromExecution'],
   run: async ({ execution_id }, context) => {
@@ -106,7 +106,7 @@ export const previewOutputFile = recipe({
   keywords: 'download result artifact csv rows',
   permissions: ['kestra.execution.read'],
   effect: 'read',
-  input: z.strictObject({ execution_id: executionId, uri, rows: z.int().min(1).max(100).default(20) }),
+  input: () => z.strictObject({ execution_id: executionId, uri, rows: z.int().min(1).max(100).default(20) }),
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: ['getExecution', 'previewFileFromExecution'],
   run: async ({ execution_id, uri, rows }, context) => {
@@ -137,7 +137,7 @@ export const readOutputFile = recipe({
   keywords: 'download result artifact content',
   permissions: ['kestra.execution.read'],
   effect: 'read',
-  input: z.strictObject({ execution_id: executionId, uri, max_bytes: z.int().min(1).max(mostBytes).default(10_000) }),
+  input: () => z.strictObject({ execution_id: executionId, uri, max_bytes: z.int().min(1).max(mostBytes).default(10_000) }),
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: ['getExecution', 'getFileMetadatasFromExecution', 'downloadFileFromExecution'],
   run: async ({ execution_id, uri, max_bytes }, context) => {

@@ -51,7 +51,7 @@ export const pauseExecution = recipe({
   keywords: 'hold',
   permissions: ['kestra.execution.write'],
   effect: 'write',
-  input,
+  input: () => input,
   target,
   uses: ['getExecution', 'pauseExecution'],
   run: async ({ execution_id }, context) => {
@@ -72,7 +72,7 @@ export const forceRunExecution = recipe({
   keywords: 'stuck queued now',
   permissions: ['kestra.execution.write'],
   effect: 'run',
-  input,
+  input: () => input,
   target,
   uses: ['getExecution', 'forceRunExecution'],
   run: async ({ execution_id }, context) => {
@@ -91,7 +91,7 @@ export const unqueueExecution = recipe({
   keywords: 'queue queued concurrency stuck',
   permissions: ['kestra.execution.write'],
   effect: 'run',
-  input: z.strictObject({ execution_id: executionId, state: z.enum(['RUNNING', 'CANCELLED', 'FAILED']).default('RUNNING') }),
+  input: () => z.strictObject({ execution_id: executionId, state: z.enum(['RUNNING', 'CANCELLED', 'FAILED']).default('RUNNING') }),
   target,
   uses: ['getExecution', 'unqueueExecution'],
   run: async ({ execution_id, state }, context) => {
@@ -120,7 +120,7 @@ export const setExecutionLabels = recipe({
   keywords: 'tag label',
   permissions: ['kestra.execution.write'],
   effect: 'write',
-  input: z.strictObject({ execution_id: executionId, labels }),
+  input: () => z.strictObject({ execution_id: executionId, labels }),
   target,
   uses: ['getExecution', 'setLabelsOnTerminatedExecution'],
   run: async ({ execution_id, labels }, context) => {
@@ -161,7 +161,7 @@ export const changeExecutionState = recipe({
   keywords: 'status mark as success',
   permissions: ['kestra.execution.write'],
   effect: 'write',
-  input: z.strictObject({ execution_id: executionId, state: z.enum(endStates, `is one of ${endStates.join(', ')}`) }),
+  input: () => z.strictObject({ execution_id: executionId, state: z.enum(endStates, `is one of ${endStates.join(', ')}`) }),
   target,
   uses: ['getExecution', 'updateExecutionStatus'],
   run: async ({ execution_id, state }, context) => {
@@ -186,11 +186,12 @@ export const changeTaskRunState = recipe({
   keywords: 'skip task mark as success continue ignore failure',
   permissions: ['kestra.execution.write'],
   effect: 'run',
-  input: z.strictObject({
-    execution_id: executionId,
-    task_run_id: executionId.optional().describe('default: the only one that failed'),
-    state: z.enum(['SUCCESS', 'WARNING', 'FAILED']),
-  }),
+  input: () =>
+    z.strictObject({
+      execution_id: executionId,
+      task_run_id: executionId.optional().describe('default: the only one that failed'),
+      state: z.enum(['SUCCESS', 'WARNING', 'FAILED']),
+    }),
   target,
   uses: ['getExecution', 'updateTaskRunState'],
   run: async ({ execution_id, task_run_id, state }, context) => {

@@ -19,7 +19,7 @@ export const executionTimeline = recipe({
   keywords: 'gantt slow slowest duration bottleneck performance',
   permissions: ['kestra.execution.read'],
   effect: 'read',
-  input: z.strictObject({ execution_id: executionId }),
+  input: () => z.strictObject({ execution_id: executionId }),
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: ['getExecution'],
   run: async ({ execution_id }, context) => {

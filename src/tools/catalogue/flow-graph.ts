@@ -52,7 +52,7 @@ export const flowDependencies = recipe({
   keywords: 'subflow callers upstream downstream impact lineage',
   permissions: ['kestra.flow.read'],
   effect: 'read',
-  input: z.strictObject({ namespace, flow_id: flowId, everything: z.boolean().optional().describe('follow them to the end') }),
+  input: () => z.strictObject({ namespace, flow_id: flowId, everything: z.boolean().optional().describe('follow them to the end') }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['getFlowDependencies', 'getFlow', 'searchFlows'],
   run: async ({ namespace, flow_id, everything }, context) => {
@@ -74,7 +74,7 @@ export const namespaceDependencies = recipe({
   keywords: 'subflow lineage impact',
   permissions: ['kestra.flow.read', 'kestra.namespace.read'],
   effect: 'read',
-  input: z.strictObject({ namespace }),
+  input: () => z.strictObject({ namespace }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['getFlowDependenciesFromNamespace'],
   run: async ({ namespace }, context) => {
@@ -96,12 +96,13 @@ export const flowGraph = recipe({
   keywords: 'topology dag diagram picture mermaid draw',
   permissions: ['kestra.flow.read'],
   effect: 'read',
-  input: z.strictObject({
-    namespace: namespace.optional(),
-    flow_id: flowId.optional(),
-    revision: z.int().min(1).optional(),
-    source: z.string().min(1).optional().describe('YAML, instead of a saved flow').transform(parsed),
-  }),
+  input: () =>
+    z.strictObject({
+      namespace: namespace.optional(),
+      flow_id: flowId.optional(),
+      revision: z.int().min(1).optional(),
+      source: z.string().min(1).optional().describe('YAML, instead of a saved flow').transform(parsed),
+    }),
   target: ({ namespace, source }) => ({ namespace: namespace ?? source?.namespace }),
   uses: ['generateFlowGraph', 'generateFlowGraphFromSource', 'getFlow', 'searchFlows'],
   run: async ({ namespace, flow_id, revision, source }, context) => {

@@ -20,7 +20,7 @@ export const listFlowRevisions = recipe({
   keywords: 'history versions changes who changed',
   permissions: ['kestra.flow.read'],
   effect: 'read',
-  input: z.strictObject({ namespace, flow_id: flowId, page, size }),
+  input: () => z.strictObject({ namespace, flow_id: flowId, page, size }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['listFlowRevisions', 'getFlow', 'searchFlows'],
   run: async ({ namespace, flow_id, page, size }, context) => {
@@ -75,12 +75,13 @@ export const diffFlowRevisions = recipe({
   keywords: 'compare versions history what changed',
   permissions: ['kestra.flow.read'],
   effect: 'read',
-  input: z.strictObject({
-    namespace,
-    flow_id: flowId,
-    from_revision: revision.optional().describe('default: the one before'),
-    to_revision: revision.optional().describe('default: the current one'),
-  }),
+  input: () =>
+    z.strictObject({
+      namespace,
+      flow_id: flowId,
+      from_revision: revision.optional().describe('default: the one before'),
+      to_revision: revision.optional().describe('default: the current one'),
+    }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['getFlow', 'searchFlows'],
   run: async ({ namespace, flow_id, from_revision, to_revision }, context) => {
@@ -108,12 +109,13 @@ export const rollbackFlow = recipe({
   keywords: 'undo revert restore previous version history',
   permissions: ['kestra.flow.read', 'kestra.flow.write'],
   effect: 'write',
-  input: z.strictObject({
-    namespace,
-    flow_id: flowId,
-    to_revision: revision,
-    expected_revision: revision.optional().describe('refuse if the current one is another'),
-  }),
+  input: () =>
+    z.strictObject({
+      namespace,
+      flow_id: flowId,
+      to_revision: revision,
+      expected_revision: revision.optional().describe('refuse if the current one is another'),
+    }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['getFlow', 'searchFlows', 'validateFlows', 'updateFlow'],
   run: async ({ namespace, flow_id, to_revision, expected_revision }, context) => {

@@ -26,7 +26,7 @@ const switching = (disable: boolean): Tool =>
     keywords: 'switch on off stop',
     permissions: ['kestra.flow.write'],
     effect: 'write',
-    input: z.strictObject({ namespace, flow_id: flowId }),
+    input: () => z.strictObject({ namespace, flow_id: flowId }),
     target: ({ namespace }) => ({ namespace }),
     uses: ['getFlow', 'searchFlows', disable ? 'disableFlowsByIds' : 'enableFlowsByIds'],
     run: async ({ namespace, flow_id }, context) => {
@@ -55,7 +55,7 @@ export const deleteFlow = recipe({
   keywords: 'remove',
   permissions: ['kestra.flow.delete'],
   effect: 'destroy',
-  input: z.strictObject({ namespace, flow_id: flowId, confirm }),
+  input: () => z.strictObject({ namespace, flow_id: flowId, confirm }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['getFlow', 'searchFlows', 'searchExecutions', 'deleteFlow'],
   run: async ({ namespace, flow_id, confirm }, context) => {

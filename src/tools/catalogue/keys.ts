@@ -21,7 +21,7 @@ export const listKeys = recipe({
   keywords: 'kv key-value store',
   permissions: ['kestra.kv.read'],
   effect: 'read',
-  input: z.strictObject({ namespace: namespace.optional(), children, query, page, size }),
+  input: () => z.strictObject({ namespace: namespace.optional(), children, query, page, size }),
   target,
   uses: ['listAllKeys'],
   run: async ({ namespace, children, query, page, size }, context) => {
@@ -58,7 +58,7 @@ export const getKey = recipe({
   keywords: 'kv key-value store read',
   permissions: ['kestra.kv.read'],
   effect: 'read',
-  input: z.strictObject({ namespace, key }),
+  input: () => z.strictObject({ namespace, key }),
   target,
   uses: ['getKeyValue'],
   run: async ({ namespace, key }, context) => {
@@ -119,19 +119,20 @@ export const setKey = recipe({
   keywords: 'kv key-value store write put',
   permissions: ['kestra.kv.write'],
   effect: 'write',
-  input: z.strictObject({
-    namespace,
-    key,
-    value: z.unknown(),
-    type: z.enum(types, `is one of ${types.join(', ')}`).optional(),
-    ttl: z.string().regex(duration, 'is a duration such as PT1H or P30D').optional().describe('it expires after that'),
-    description: z
-      .string()
-      .max(500)
-      .regex(/^[ -~]*$/, 'may have plain ASCII only: it is sent as a header')
-      .optional(),
-    overwrite: z.boolean().optional(),
-  }),
+  input: () =>
+    z.strictObject({
+      namespace,
+      key,
+      value: z.unknown(),
+      type: z.enum(types, `is one of ${types.join(', ')}`).optional(),
+      ttl: z.string().regex(duration, 'is a duration such as PT1H or P30D').optional().describe('it expires after that'),
+      description: z
+        .string()
+        .max(500)
+        .regex(/^[ -~]*$/, 'may have plain ASCII only: it is sent as a header')
+        .optional(),
+      overwrite: z.boolean().optional(),
+    }),
   target,
   uses: ['getKeyValue', 'setKeyValue'],
   run: async ({ namespace, key, value, type, ttl, description, overwrite }, context) => {
@@ -166,7 +167,7 @@ export const deleteKey = recipe({
   keywords: 'kv key-value store remove',
   permissions: ['kestra.kv.delete'],
   effect: 'destroy',
-  input: z.strictObject({ namespace, key, confirm }),
+  input: () => z.strictObject({ namespace, key, confirm }),
   target,
   uses: ['getKeyValue', 'deleteKeyValue'],
   run: async ({ namespace, key, confirm }, context) => {

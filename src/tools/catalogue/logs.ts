@@ -18,17 +18,18 @@ export const searchLogs = recipe({
   keywords: 'grep find text error message',
   permissions: ['kestra.log.read'],
   effect: 'read',
-  input: z.strictObject({
-    query,
-    namespace: namespace.optional(),
-    children,
-    flow_id: flowId.optional(),
-    min_level: z.enum(levels, `is one of ${levels.join(', ')}`).default('INFO'),
-    start_after: instant.optional(),
-    start_before: instant.optional(),
-    page,
-    size,
-  }),
+  input: () =>
+    z.strictObject({
+      query,
+      namespace: namespace.optional(),
+      children,
+      flow_id: flowId.optional(),
+      min_level: z.enum(levels, `is one of ${levels.join(', ')}`).default('INFO'),
+      start_after: instant.optional(),
+      start_before: instant.optional(),
+      page,
+      size,
+    }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['searchLogs'],
   run: async ({ query, namespace, children, flow_id, min_level, start_after, start_before, page, size }, context) => {
@@ -80,7 +81,7 @@ export const deleteExecutionLogs = recipe({
   keywords: 'purge remove',
   permissions: ['kestra.log.delete'],
   effect: 'destroy',
-  input: z.strictObject({ execution_id: executionId, task_id: z.string().min(1).max(256).optional(), confirm }),
+  input: () => z.strictObject({ execution_id: executionId, task_id: z.string().min(1).max(256).optional(), confirm }),
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: ['getExecution', 'deleteLogsFromExecution'],
   run: async ({ execution_id, task_id, confirm }, context) => {

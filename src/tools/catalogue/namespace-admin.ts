@@ -20,7 +20,7 @@ export const createNamespace = tool('createNamespace')({
     'Create a namespace with a description and variables (Enterprise). Without one a namespace is there as soon as a flow is saved in it.',
   permissions: ['kestra.namespace.write'],
   effect: 'write',
-  input: z.strictObject({ namespace, description: description.optional(), variables: variables.optional() }),
+  input: () => z.strictObject({ namespace, description: description.optional(), variables: variables.optional() }),
   target: ({ namespace }) => ({ namespace }),
   call: ({ namespace, description, variables }) => ({
     body: { id: namespace, deleted: false, description, variables: withoutNulls(variables) },
@@ -35,7 +35,7 @@ export const updateNamespace = recipe({
   permissions: ['kestra.namespace.read', 'kestra.namespace.write'],
   effect: 'write',
   enterprise: true,
-  input: z.strictObject({ namespace, description: description.optional(), variables: variables.optional() }),
+  input: () => z.strictObject({ namespace, description: description.optional(), variables: variables.optional() }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['getNamespace', 'updateNamespace'],
   run: async ({ namespace, description, variables }, context) => {

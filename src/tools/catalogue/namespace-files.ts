@@ -32,12 +32,13 @@ export const listNamespaceFiles = recipe({
   keywords: 'scripts sql python folder directory',
   permissions: ['kestra.file.read'],
   effect: 'read',
-  input: z.strictObject({
-    namespace,
-    path: path.optional().describe('folder; default: the top one'),
-    everything: z.boolean().optional().describe('all files, at every depth'),
-    query: z.string().min(1).max(200).optional(),
-  }),
+  input: () =>
+    z.strictObject({
+      namespace,
+      path: path.optional().describe('folder; default: the top one'),
+      everything: z.boolean().optional().describe('all files, at every depth'),
+      query: z.string().min(1).max(200).optional(),
+    }),
   target,
   uses: ['listNamespaceDirectoryFiles', 'searchNamespaceFiles'],
   run: async ({ namespace, path = '/', everything, query }, context) => {
@@ -92,12 +93,13 @@ export const readNamespaceFile = recipe({
   keywords: 'script sql python content',
   permissions: ['kestra.file.read'],
   effect: 'read',
-  input: z.strictObject({
-    namespace,
-    path,
-    revision: z.int().min(1).optional(),
-    max_bytes: z.int().min(1).max(mostBytes).default(mostBytes),
-  }),
+  input: () =>
+    z.strictObject({
+      namespace,
+      path,
+      revision: z.int().min(1).optional(),
+      max_bytes: z.int().min(1).max(mostBytes).default(mostBytes),
+    }),
   target,
   uses: ['getFileMetadatas', 'getFileContent'],
   run: async ({ namespace, path, revision, max_bytes }, context) => {
@@ -118,12 +120,13 @@ export const writeNamespaceFile = recipe({
   keywords: 'script sql python upload create',
   permissions: ['kestra.file.write'],
   effect: 'write',
-  input: z.strictObject({
-    namespace,
-    path,
-    content: z.string().max(mostContent, 'may have at most 1 MiB'),
-    overwrite: z.boolean().optional(),
-  }),
+  input: () =>
+    z.strictObject({
+      namespace,
+      path,
+      content: z.string().max(mostContent, 'may have at most 1 MiB'),
+      overwrite: z.boolean().optional(),
+    }),
   target,
   uses: ['getFileMetadatas', 'createNamespaceFile'],
   run: async ({ namespace, path, content, overwrite }, context) => {
@@ -158,7 +161,7 @@ export const moveNamespaceFile = recipe({
   keywords: 'rename',
   permissions: ['kestra.file.write'],
   effect: 'write',
-  input: z.strictObject({ namespace, from: path, to: path }),
+  input: () => z.strictObject({ namespace, from: path, to: path }),
   target,
   uses: ['getFileMetadatas', 'moveFileDirectory'],
   run: async ({ namespace, from, to }, context) => {
@@ -178,7 +181,7 @@ export const deleteNamespaceFile = recipe({
   keywords: 'remove folder',
   permissions: ['kestra.file.delete'],
   effect: 'destroy',
-  input: z.strictObject({ namespace, path, confirm }),
+  input: () => z.strictObject({ namespace, path, confirm }),
   target,
   uses: ['getFileMetadatas', 'searchNamespaceFiles', 'deleteFileDirectory'],
   run: async ({ namespace, path, confirm }, context) => {

@@ -10,7 +10,7 @@ export const describeNamespace = recipe({
   description: 'What a namespace holds: how many flows, keys and secrets; with Kestra Enterprise also its description and variables.',
   permissions: ['kestra.namespace.read'],
   effect: 'read',
-  input: z.strictObject({ namespace }),
+  input: () => z.strictObject({ namespace }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['getNamespace', 'searchFlows', 'listAllKeys', 'getInheritedSecrets'],
   run: async ({ namespace }, context) => {
@@ -45,7 +45,7 @@ export const listSecrets = tool('getInheritedSecrets')({
   keywords: 'credentials passwords names',
   permissions: ['kestra.secret.read'],
   effect: 'read',
-  input: z.strictObject({ namespace }),
+  input: () => z.strictObject({ namespace }),
   target: ({ namespace }) => ({ namespace }),
   call: ({ namespace }) => ({ path: { namespace } }),
   show: (reply, { namespace }, context) => {

@@ -14,7 +14,7 @@ export const latestExecutions = recipe({
   keywords: 'health status overview last run dashboard',
   permissions: ['kestra.flow.read', 'kestra.execution.read'],
   effect: 'read',
-  input: z.strictObject({ namespace, children, query, page, size }),
+  input: () => z.strictObject({ namespace, children, query, page, size }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['searchFlows', 'getLatestExecutions'],
   run: async ({ namespace, children, query, page, size }, context) => {
@@ -52,14 +52,15 @@ export const executionStatistics = recipe({
   keywords: 'count failure rate how many success overview trend dashboard',
   permissions: ['kestra.execution.read'],
   effect: 'read',
-  input: z.strictObject({
-    namespace: namespace.optional(),
-    children,
-    flow_id: flowId.optional(),
-    start_after: instant.optional(),
-    start_before: instant.optional(),
-    by_day: z.boolean().optional(),
-  }),
+  input: () =>
+    z.strictObject({
+      namespace: namespace.optional(),
+      children,
+      flow_id: flowId.optional(),
+      start_after: instant.optional(),
+      start_before: instant.optional(),
+      by_day: z.boolean().optional(),
+    }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['searchExecutions'],
   run: async ({ namespace, children, flow_id, start_after, start_before, by_day }, context) => {
@@ -127,7 +128,7 @@ export const executionMetrics = recipe({
   keywords: 'counters timers rows',
   permissions: ['kestra.execution.read'],
   effect: 'read',
-  input: z.strictObject({ execution_id: executionId, task_id: z.string().min(1).max(256).optional(), page, size }),
+  input: () => z.strictObject({ execution_id: executionId, task_id: z.string().min(1).max(256).optional(), page, size }),
   target: ({ execution_id }) => ({ executionId: execution_id }),
   uses: ['getExecution', 'searchByExecution'],
   run: async ({ execution_id, task_id, page, size }, context) => {
@@ -154,18 +155,19 @@ export const flowMetrics = recipe({
   keywords: 'counters timers rows trend',
   permissions: ['kestra.execution.read', 'kestra.flow.read'],
   effect: 'read',
-  input: z.strictObject({
-    namespace,
-    flow_id: flowId,
-    metric: z
-      .string()
-      .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]*$/, 'is not a metric that can be asked for by its name')
-      .max(256)
-      .optional(),
-    aggregation: z.enum(aggregations).default('sum'),
-    start: instant.optional(),
-    end: instant.optional(),
-  }),
+  input: () =>
+    z.strictObject({
+      namespace,
+      flow_id: flowId,
+      metric: z
+        .string()
+        .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]*$/, 'is not a metric that can be asked for by its name')
+        .max(256)
+        .optional(),
+      aggregation: z.enum(aggregations).default('sum'),
+      start: instant.optional(),
+      end: instant.optional(),
+    }),
   target: ({ namespace }) => ({ namespace }),
   uses: ['listFlowMetrics', 'aggregateMetricsFromFlow'],
   run: async ({ namespace, flow_id, metric, aggregation, start, end }, context) => {
@@ -196,7 +198,7 @@ export const concurrencyLimits = recipe({
   permissions: ['kestra.flow.read'],
   effect: 'read',
   anywhere: true,
-  input: z.strictObject({}),
+  input: () => z.strictObject({}),
   uses: ['searchConcurrencyLimits'],
   run: async (_, context) => {
     const { total, results } = await context.invoke('searchConcurrencyLimits', {});

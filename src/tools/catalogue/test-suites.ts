@@ -22,7 +22,7 @@ export const searchTestSuites = tool('searchTestSuites')({
   keywords: 'unit tests',
   permissions: ['kestra.test.read'],
   effect: 'read',
-  input: z.strictObject({ namespace, children, flow_id: flowId.optional(), page, size }),
+  input: () => z.strictObject({ namespace, children, flow_id: flowId.optional(), page, size }),
   target,
   call: ({ namespace, children, flow_id, page, size }) => ({
     query: { namespace, includeChildNamespaces: children === true, flowId: flow_id, page, size },
@@ -54,7 +54,7 @@ export const getTestSuite = recipe({
   description: 'The YAML source of a test suite (Enterprise).',
   permissions: ['kestra.test.read'],
   effect: 'read',
-  input: z.strictObject({ namespace, test_id: testId }),
+  input: () => z.strictObject({ namespace, test_id: testId }),
   target,
   uses: ['getTestSuite'],
   run: async ({ namespace, test_id }, context) => {
@@ -79,14 +79,15 @@ export const saveTestSuite = recipe({
   description: 'Validate a test suite and create it, or replace the one of its id (Enterprise). With dry_run it is only validated.',
   permissions: ['kestra.test.write', 'kestra.test.read'],
   effect: 'write',
-  input: z.strictObject({
-    source: z
-      .string()
-      .min(1)
-      .describe('YAML')
-      .transform((text) => parseSource(text)),
-    dry_run: z.boolean().optional(),
-  }),
+  input: () =>
+    z.strictObject({
+      source: z
+        .string()
+        .min(1)
+        .describe('YAML')
+        .transform((text) => parseSource(text)),
+      dry_run: z.boolean().optional(),
+    }),
   target: ({ source }) => ({ namespace: source.namespace }),
   uses: ['validateTestSuite', 'getTestSuite', 'createTestSuite', 'updateTestSuite'],
   run: async ({ source, dry_run }, context) => {
@@ -147,7 +148,7 @@ export const runTestSuite = recipe({
   keywords: 'unit tests',
   permissions: ['kestra.test.read', 'kestra.flow.execute'],
   effect: 'run',
-  input: z.strictObject({ namespace, test_id: testId, cases: z.array(z.string().min(1)).min(1).optional() }),
+  input: () => z.strictObject({ namespace, test_id: testId, cases: z.array(z.string().min(1)).min(1).optional() }),
   target,
   uses: ['getTestSuite', 'runTestSuite'],
   run: async ({ namespace, test_id, cases }, context) => {
@@ -164,7 +165,7 @@ export const testResults = tool('searchTestSuitesResults')({
   description: 'What earlier runs of the test suites of a namespace gave (Enterprise).',
   permissions: ['kestra.test.read'],
   effect: 'read',
-  input: z.strictObject({ namespace, flow_id: flowId.optional(), test_id: testId.optional(), page, size }),
+  input: () => z.strictObject({ namespace, flow_id: flowId.optional(), test_id: testId.optional(), page, size }),
   target,
   call: ({ namespace, flow_id, test_id, page, size }) => ({ query: { namespace, flowId: flow_id, testSuiteId: test_id, page, size } }),
   show: ({ total, results }, { namespace, page, size }) =>
@@ -181,7 +182,7 @@ export const deleteTestSuite = recipe({
   description: 'Delete a test suite (Enterprise); the flow stays.',
   permissions: ['kestra.test.delete'],
   effect: 'destroy',
-  input: z.strictObject({ namespace, test_id: testId, confirm }),
+  input: () => z.strictObject({ namespace, test_id: testId, confirm }),
   target,
   uses: ['getTestSuite', 'deleteTestSuite'],
   run: async ({ namespace, test_id, confirm }, context) => {

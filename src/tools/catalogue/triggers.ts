@@ -68,7 +68,7 @@ const switching = (disabled: boolean): Tool =>
     keywords: 'schedule cron switch on off pause',
     permissions: ['kestra.trigger.write'],
     effect: 'write',
-    input: z.strictObject(named),
+    input: () => z.strictObject(named),
     target,
     uses: [...finding, 'disableTriggerById'],
     run: async (args, context) => {
@@ -96,7 +96,7 @@ export const unlockTrigger = recipe({
   keywords: 'stuck locked schedule',
   permissions: ['kestra.trigger.write'],
   effect: 'write',
-  input: z.strictObject(named),
+  input: () => z.strictObject(named),
   target,
   uses: [...finding, 'unlockTrigger'],
   run: async (args, context) => {
@@ -116,7 +116,7 @@ export const restartTrigger = recipe({
   keywords: 'stuck realtime',
   permissions: ['kestra.trigger.write'],
   effect: 'write',
-  input: z.strictObject(named),
+  input: () => z.strictObject(named),
   target,
   uses: [...finding, 'restartTrigger'],
   run: async (args, context) => {
@@ -132,7 +132,7 @@ export const deleteTrigger = recipe({
   description: "Delete a trigger's state that is left over from a flow that is gone. To take a trigger out of a flow, change its source.",
   permissions: ['kestra.trigger.delete'],
   effect: 'destroy',
-  input: z.strictObject({ ...named, confirm }),
+  input: () => z.strictObject({ ...named, confirm }),
   target,
   uses: [...finding, 'deleteTrigger'],
   run: async ({ confirm, ...args }, context) => {
@@ -157,14 +157,15 @@ export const createBackfill = recipe({
   keywords: 'missed past schedule rerun catch up',
   permissions: ['kestra.trigger.write', 'kestra.flow.execute'],
   effect: 'run',
-  input: z.strictObject({
-    ...named,
-    start: instant,
-    end: instant.optional().describe('default: now'),
-    inputs: z.record(z.string(), z.unknown()).optional(),
-    labels: z.record(z.string().min(1).max(255), z.string().min(1).max(255)).optional(),
-    confirm,
-  }),
+  input: () =>
+    z.strictObject({
+      ...named,
+      start: instant,
+      end: instant.optional().describe('default: now'),
+      inputs: z.record(z.string(), z.unknown()).optional(),
+      labels: z.record(z.string().min(1).max(255), z.string().min(1).max(255)).optional(),
+      confirm,
+    }),
   target,
   uses: [...finding, 'createBackfill'],
   run: async ({ start, end = new Date().toISOString(), inputs = {}, labels = {}, confirm, ...args }, context) => {
@@ -211,7 +212,7 @@ const onBackfill = (operation: BackfillId, done: string, about: Pick<Tool, 'name
   recipe({
     ...about,
     permissions: ['kestra.trigger.write'],
-    input: z.strictObject(named),
+    input: () => z.strictObject(named),
     target,
     uses: [...finding, operation],
     run: async (args, context) => {
@@ -242,7 +243,7 @@ export const deleteBackfill = recipe({
   keywords: 'stop cancel',
   permissions: ['kestra.trigger.write'],
   effect: 'destroy',
-  input: z.strictObject(named),
+  input: () => z.strictObject(named),
   target,
   uses: [...finding, 'deleteBackfill', 'restartTrigger'],
   run: async (args, context) => {
