@@ -18,12 +18,14 @@ afterEach(() => {
 const start = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
   demo = spawn(process.execPath, ['--import', 'tsx', main, '--program', inject('program'), ...args], {
     env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
-  demo.stdout?.on('data', (piece: Buffer) => {
-    output += piece.toString('utf8');
-  });
+  for (const stream of [demo.stdout, demo.stderr]) {
+    stream?.on('data', (piece: Buffer) => {
+      output += piece.toString('utf8');
+    });
+  }
   const end = once(demo, 'close').then(([code]) => code as number);
   const says = async (words: string) => {
     while (!output.includes(words))

@@ -38,6 +38,7 @@ export const startTeam = async (program: string, port: number): Promise<Team> =>
         KESTRA_MCP_STORE: join(folder, 'store.sqlite'),
         KESTRA_MCP_POLICY: join(folder, 'policy.yaml'),
         KESTRA_MCP_LOG_LEVEL: 'error',
+        KESTRA_MCP_AUDIT_FILE: join(folder, 'audit.jsonl'),
         ENCRYPTION_KEY: key,
         OIDC_ISSUER_URL: provider.issuer,
         OIDC_CLIENT_ID: provider.client.id,
