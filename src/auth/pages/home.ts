@@ -24,7 +24,7 @@ ${account && html`<p><a href="/account">Your account</a>: what your assistants m
 <div class="card">
 <h2>Add it to</h2>
 <details open><summary>Claude</summary>
-<p>On the web, on the desktop and on the phone:</p>
+<p>On the web or on the desktop; the phone has it then, too:</p>
 <ol><li>Open <b>Settings</b>, then <b>Connectors</b>, then <b>Add custom connector</b>.</li><li>Paste the address, and press <b>Connect</b>.</li></ol>
 <p class="soft small">In a Team or Enterprise plan an owner adds it once for everybody.</p>
 </details>
