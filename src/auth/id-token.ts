@@ -19,14 +19,14 @@ export interface Signatures {
 }
 
 /**
- * The keys at `jwksUri`: kept for ten minutes, fetched again for an unknown key id at most every ten seconds (whoever sends made-up
+ * The keys at `jwksUri`: kept for ten minutes, fetched again for an unknown key id at most every two seconds (whoever sends made-up
  * ones causes no flood), and kept beyond that while the provider does not answer.
  */
 export const createSignatures = (jwksUri: URL, fetch: ProviderFetch): Signatures => {
   let lastGood: string | undefined;
   const keys = createRemoteJWKSet(jwksUri, {
     cacheMaxAge: 600_000,
-    cooldownDuration: 10_000,
+    cooldownDuration: 2000,
     timeoutDuration: 3000,
     [customFetch]: async (url, options) => {
       try {
