@@ -3,7 +3,6 @@ import { parseEnv } from 'node:util';
 import type { BuiltInRole } from './access/permission.ts';
 import { PublicError } from './errors.ts';
 import { isLoopbackHost, parsePublicUrl } from './public-url.ts';
-import { secretsIn } from './redaction.ts';
 import {
   beneath,
   type Environment,
@@ -16,6 +15,7 @@ import {
   withSecretFiles,
 } from './settings.ts';
 import { type Limits, limitsOf } from './settings-limits.ts';
+import { secretsIn } from './settings-secrets.ts';
 import { type TelemetryConfig, telemetryOf } from './settings-telemetry.ts';
 
 /** How a request authenticates at Kestra. */

@@ -38,20 +38,3 @@ export const redaction = (secrets: readonly string[]): ((line: string) => string
     return hidden;
   };
 };
-
-/** The secrets that an environment sets: the parts of it that must never be read in a log. */
-export const secretsIn = (env: Readonly<Record<string, string>>): string[] => [
-  ...['KESTRA_API_TOKEN', 'KESTRA_PASSWORD', 'OIDC_CLIENT_SECRET', 'ENCRYPTION_KEY', 'PGPASSWORD'].flatMap((name) => env[name] ?? []),
-  ...(env.ENCRYPTION_KEYS ?? '').split(',').map((key) => key.replace(/^[^:]*:/, '').trim()),
-  ...(env.OTEL_EXPORTER_OTLP_HEADERS ?? '').split(',').map((header) => header.replace(/^[^=]*=/, '').trim()),
-  ...[...(env.KESTRA_MCP_CLIENTS ?? '').matchAll(/"client_secret"\s*:\s*"([^"]+)"/g)].map(([, secret = '']) => secret),
-  ...['KESTRA_MCP_STORE', 'KESTRA_API_URL', 'HTTPS_PROXY', 'HTTP_PROXY', 'https_proxy', 'http_proxy'].flatMap((name) =>
-    passwordOf(env[name] ?? ''),
-  ),
-];
-
-/** As it is written there, and as it is meant. */
-const passwordOf = (url: string): string[] => {
-  const { password } = URL.canParse(url) ? new URL(url) : { password: '' };
-  return [password, decodeURIComponent(password)];
-};

@@ -29,3 +29,12 @@ export const list = z
       .filter((word) => word !== '')
       .map((word) => word.toLowerCase()),
   );
+
+/** Percent-decoded; what is not well encoded is taken as it is. */
+export const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+};

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { url } from './setting-kinds.ts';
+import { decoded, url } from './setting-kinds.ts';
 
 /** The settings that say what an administrator gets to see. */
 export const telemetrySettings = {
@@ -57,10 +57,5 @@ export const telemetryOf = (s: z.output<z.ZodObject<typeof telemetrySettings>>):
 /** Values are percent-encoded (OpenTelemetry, OTLP exporter configuration); one that is not is taken as it is. */
 const headerOf = (pair: string): [string, string] => {
   const at = pair.indexOf('=');
-  const value = pair.slice(at + 1);
-  try {
-    return [pair.slice(0, at), decodeURIComponent(value)];
-  } catch {
-    return [pair.slice(0, at), value];
-  }
+  return [pair.slice(0, at), decoded(pair.slice(at + 1))];
 };

@@ -5,6 +5,7 @@ import { PublicError } from './errors.ts';
 import { nearest } from './nearest.ts';
 import { flag, list, seconds, url } from './setting-kinds.ts';
 import { limitSettings } from './settings-limits.ts';
+import { secretSettings } from './settings-secrets.ts';
 import { telemetrySettings } from './settings-telemetry.ts';
 
 const presets = ['entra', 'google', 'okta', 'auth0', 'keycloak', 'other'] as const;
@@ -158,18 +159,6 @@ const table = z.object({
     .describe('what goes to stderr'),
 });
 
-/** Those that may also come from a file. */
-const secrets = [
-  'KESTRA_API_TOKEN',
-  'KESTRA_PASSWORD',
-  'OIDC_CLIENT_SECRET',
-  'KESTRA_MCP_CLIENTS',
-  'KESTRA_MCP_STORE',
-  'ENCRYPTION_KEYS',
-  'ENCRYPTION_KEY',
-  'OTEL_EXPORTER_OTLP_HEADERS',
-] as const;
-
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The settings as they were given or, where they were not, by default. */
@@ -195,7 +184,7 @@ export const parseSettings = (env: Readonly<Record<string, string>>): Settings =
 
 /** What was set under a name of ours that is none of ours, with the nearest name that is. */
 export const unknownSettings = (env: Readonly<Record<string, string>>): string[] => {
-  const known = [...Object.keys(table.shape), ...secrets.map((name) => `${name}_FILE`)];
+  const known = [...Object.keys(table.shape), ...secretSettings.map((name) => `${name}_FILE`)];
   return Object.keys(env)
     .filter((name) => /^(KESTRA_MCP_|OIDC_)/.test(name) && !known.includes(name))
     .map((name) => `${name} is not a setting of kestra-mcp; the nearest is ${nearest(name, known)}`);
@@ -214,7 +203,7 @@ export const beneath = (environment: Record<string, string>, file: Record<string
 
 /** With the contents of the files that *_FILE names. @throws PublicError `misconfigured` */
 export const withSecretFiles = (env: Record<string, string>): Record<string, string> => {
-  const files = secrets.flatMap((name) => {
+  const files = secretSettings.flatMap((name) => {
     const file = env[`${name}_FILE`];
     if (!file) return [];
     if (env[name]) throw new PublicError('misconfigured', `${name} and ${name}_FILE are both set: keep one`);

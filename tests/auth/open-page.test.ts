@@ -1,5 +1,6 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type WireCall, wireCall } from '../harness/wire-call.ts';
 import type { Tokens } from './harness.ts';
 import { Whole } from './whole.ts';
 
@@ -13,41 +14,8 @@ afterAll(() => w.stop());
 
 const url = { elicitation: { url: {} } };
 
-/** A tools/call of 2026-07-28, as it goes over the wire. */
-const call = async (
-  token: Tokens,
-  capabilities: object,
-  params: Record<string, unknown> = {},
-): Promise<{ result?: Record<string, never>; error?: { code: number; message: string } }> => {
-  const response = await fetch(`${w.base}/mcp`, {
-    method: 'POST',
-    headers: {
-      'Content-Type': 'application/json',
-      Accept: 'application/json, text/event-stream',
-      'MCP-Protocol-Version': '2026-07-28',
-      'Mcp-Method': 'tools/call',
-      'Mcp-Name': 'register_kestra_token',
-      Authorization: `Bearer ${token.access_token}`,
-    },
-    body: JSON.stringify({
-      jsonrpc: '2.0',
-      id: 1,
-      method: 'tools/call',
-      params: {
-        name: 'register_kestra_token',
-        arguments: {},
-        ...params,
-        _meta: {
-          'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-          'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
-          'io.modelcontextprotocol/clientCapabilities': capabilities,
-        },
-      },
-    }),
-  });
-  const text = await response.text();
-  return JSON.parse(/^data: (.+)$/m.exec(text)?.[1] ?? text);
-};
+const call = ({ access_token: token }: Tokens, can: object, params: Pick<WireCall, 'inputResponses' | 'requestState'> = {}) =>
+  wireCall(w.base, { token, tool: 'register_kestra_token', args: {}, can, ...params });
 
 describe('register_kestra_token opens the page where the client can', () => {
   it.each([
@@ -88,7 +56,7 @@ describe('register_kestra_token opens the page where the client can', () => {
   it('takes back the state that it gave out, from the same user, and nothing else', async () => {
     const asked = await call(eve, url);
     expect(asked.result).toMatchObject({ resultType: 'input_required', inputRequests: { page: { method: 'elicitation/create' } } });
-    const { requestState } = asked.result as unknown as { requestState: string };
+    const requestState = asked.result?.requestState ?? '';
     const inputResponses = { page: { action: 'accept' } };
     expect((await call(eve, url, { inputResponses, requestState })).result).toMatchObject({ resultType: 'complete' });
     expect((await call(eve, url, { inputResponses: { page: { action: 'decline' } }, requestState })).result).toMatchObject({

@@ -28,7 +28,7 @@ describePostgres('docs/operations.md, a store on PostgreSQL', () => {
       await sh(dump, server.url());
       const after = await connect(store);
       await store.close();
-      for (const { url } of [server, other].map((one) => ({ url: one.url() }))) {
+      for (const url of [server.url(), other.url()]) {
         await sh(restore, url);
         const restored = await openStore(url, { keyring });
         expect([await isLive(restored, before), await isLive(restored, after)]).toEqual([true, false]);

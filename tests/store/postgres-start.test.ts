@@ -30,6 +30,7 @@ const refusal = async (url: string): Promise<{ code: string; message: string }> 
 describe('the address', () => {
   it.each([
     [`postgres://ada:${canary}@:x:y/db`, /write postgres:\/\/user:password@host:5432\/database/],
+    [`postgres://ada:100%-${canary}@h/db`, /special characters of the password as in a URL/],
     [`postgres://ada:${canary}@h/db?ssl=true`, /no parameter "ssl"; there are host, sslmode/],
     [`postgresql://ada:${canary}@h/db?sslmode=prefer`, /sslmode: use disable, require, verify-ca or verify-full/],
     [`postgres://ada:${canary}@h/db?sslrootcert=/nowhere`, /sslrootcert: the file can't be read \(ENOENT\)/],

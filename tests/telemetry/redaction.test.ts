@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { PublicError } from '../../src/errors.ts';
 import { createLog } from '../../src/log.ts';
-import { secretsIn } from '../../src/redaction.ts';
+import { secretSettings, secretsIn } from '../../src/settings-secrets.ts';
 
 /** What an administrator sets, each with a part that nobody else may read. */
 const env = {
@@ -43,6 +43,14 @@ const logged = (fields: object, message = 'failed'): string => {
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 'error' });
   return lines[0] ?? '';
 };
+
+test('every setting that holds a secret is tried', () => {
+  expect(secretSettings.filter((name) => !(name in env))).toEqual([]);
+});
+
+test('a password that is not well encoded is hidden too', () => {
+  expect(secretsIn({ KESTRA_MCP_STORE: 'postgres://kestra:100%-CANARY@db.example.com/x' })).toContain('100%-CANARY');
+});
 
 describe('A46 what the log never holds', () => {
   test.each(secrets)('%s, which was set, wherever it is', (secret) => {

@@ -9,6 +9,17 @@ export interface Address {
   readonly schema: string;
 }
 
+const howToWrite =
+  'write postgres://user:password@host:5432/database, with special characters of the password as in a URL (%40 for @, %25 for %)';
+
+const part = (encoded: string): string => {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    throw refused(howToWrite);
+  }
+};
+
 const known = ['host', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'schema'];
 
 /**
@@ -18,22 +29,21 @@ const known = ['host', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'schema'];
  */
 export const parseAddress = (location: string): Address => {
   const url = URL.canParse(location) ? new URL(location) : undefined;
-  if (!url)
-    throw refused('write postgres://user:password@host:5432/database, with special characters of the password as in a URL (%40 for @)');
+  if (!url) throw refused(howToWrite);
   const parameters = Object.fromEntries(url.searchParams);
   const strange = Object.keys(parameters).find((name) => !known.includes(name));
   if (strange) throw refused(`there is no parameter ${JSON.stringify(strange)}; there are ${known.join(', ')}`);
   const schema = parameters.schema ?? 'kestra_mcp';
   if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) throw refused('schema: use lower-case letters, digits and _');
-  const host = parameters.host ?? decodeURIComponent(url.hostname).replace(/^\[(.+)\]$/, '$1');
-  const database = decodeURIComponent(url.pathname.slice(1));
+  const host = parameters.host ?? part(url.hostname).replace(/^\[(.+)\]$/, '$1');
+  const database = part(url.pathname.slice(1));
   return {
     schema,
     client: {
       ...(host && { host }),
       ...(url.port && { port: Number(url.port) }),
-      ...(url.username && { user: decodeURIComponent(url.username) }),
-      ...(url.password && { password: decodeURIComponent(url.password) }),
+      ...(url.username && { user: part(url.username) }),
+      ...(url.password && { password: part(url.password) }),
       ...(database && { database }),
       ssl: tls(host, parameters),
     },
