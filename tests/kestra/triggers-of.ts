@@ -59,8 +59,12 @@ export function startBackfill(
   if (!trigger.disabled) stepSoon(world, engine, trigger);
 }
 
-function stepSoon(world: World, engine: Engine, trigger: TriggerState): void {
-  const timer = setTimeout(() => step(world, engine, trigger), 1000);
+/** The trigger as it is then: it may have been saved anew or deleted meanwhile. */
+function stepSoon(world: World, engine: Engine, { namespace, flowId, triggerId }: TriggerState): void {
+  const timer = setTimeout(() => {
+    const trigger = world.state.triggers.get(`${namespace}/${flowId}/${triggerId}`);
+    if (trigger) step(world, engine, trigger);
+  }, 1000);
   timer.unref();
 }
 
